@@ -1,0 +1,1 @@
+"""The Scrapy front end."""

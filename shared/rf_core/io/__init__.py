@@ -1,0 +1,1 @@
+"""The half of the core that touches network, disk and clock."""

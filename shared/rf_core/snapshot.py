@@ -1,0 +1,209 @@
+"""Everything a screen shows, as one frozen value that anyone can hold.
+
+The poller makes it, the state store keeps the latest one, every face of the monitor paints it.
+Times are Unix seconds of this machine's wall clock, used for display and ages only; rates are
+bytes per second; all byte counts are integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Severity = Literal["info", "warning", "error"]
+DrainState = Literal["measuring", "idle", "draining"]
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """How fast a pool is emptying.
+
+    Attributes:
+        state: `measuring` until there is enough to say; `idle` when nothing left the pool.
+        bytes_per_second: The rate while draining, else 0.
+        source: `provider` when it comes from balance readings, `crawls` when from our own meter.
+    """
+
+    state: DrainState = "measuring"
+    bytes_per_second: float = 0.0
+    source: Literal["provider", "crawls"] = "provider"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolState:
+    """One pool as last seen.
+
+    Attributes:
+        balance_bytes: The provider's number, or None when no reading has come.
+        balance_at: When that reading was taken, or None.
+        spent_since_bytes: Wire bytes of this machine's crawls in this pool since that reading.
+            What is left right now is about `balance_bytes - spent_since_bytes`.
+        history: Readings as (time, balance bytes), oldest first.
+        topped_up_at: Time of the newest reading that was higher than the one before, or None.
+        listed: False for a pool that has a balance but is not in `/pools` (C-093).
+    """
+
+    id: str
+    label: str = ""
+    host: str = ""
+    proxy_types: tuple[str, ...] = ()
+    balance_bytes: int | None = None
+    balance_at: float | None = None
+    spent_since_bytes: int = 0
+    drain: Drain = field(default_factory=Drain)
+    history: tuple[tuple[float, int], ...] = ()
+    topped_up_at: float | None = None
+    listed: bool = True
+
+    @property
+    def left_bytes(self) -> int | None:
+        """What is left now by both meters: the last reading less what we spent since."""
+        if self.balance_bytes is None:
+            return None
+        return self.balance_bytes - self.spent_since_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Headroom:
+    """What is left of one rate-limit window, known without a call.
+
+    Attributes:
+        group: `generate` or `reads`.
+        limit: Calls permitted in any rolling minute, as the server last said (C-130).
+        used: Slots this machine holds.
+        foreign: Slots that strangers on the same key seem to hold (C-132).
+        next_slot_seconds: 0 when one is free, else seconds until one is; None when unknown.
+        holders: Who holds ours: (name such as `monitor` or `crawl shop`, slots).
+        frees_in_seconds: When each held slot comes back, soonest first.
+    """
+
+    group: str
+    limit: int
+    used: int
+    foreign: int = 0
+    next_slot_seconds: float | None = 0.0
+    holders: tuple[tuple[str, int], ...] = ()
+    frees_in_seconds: tuple[float, ...] = ()
+
+    @property
+    def free(self) -> int:
+        """Calls that may be made right now."""
+        return max(0, self.limit - self.used - self.foreign)
+
+
+@dataclass(frozen=True, slots=True)
+class DomainSpend:
+    """Wire bytes of one crawl to one domain in one pool."""
+
+    pool: str
+    domain: str
+    up_bytes: int
+    down_bytes: int
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlReport:
+    """One crawl as it published itself; counters only ever grow.
+
+    Attributes:
+        id: Unique for this run.
+        pid, host: The process and machine it runs on.
+        up_bytes, down_bytes: Billed wire bytes, counted at the gateway connection.
+        unbilled_bytes: Bytes of exchanges the gateway itself refused (free on both meters).
+        requests: Exchanges sent through the gateway by proxy, plain http requests and tunnels'
+            page requests alike, as Scrapy sees them.
+        failures: Verdict name → count.
+        exits: Distinct credentials asked for.
+        bytes_per_second: Over the last few seconds, by the crawl's own clock.
+        finished_at, finish_reason: None while running.
+        domains: Spend by pool and domain.
+        backoffs: Domain → seconds it is still left alone, at `updated_at`.
+    """
+
+    id: str
+    spider: str
+    project: str
+    pid: int
+    host: str
+    pool: str
+    started_at: float
+    updated_at: float
+    up_bytes: int = 0
+    down_bytes: int = 0
+    unbilled_bytes: int = 0
+    requests: int = 0
+    direct_requests: int = 0
+    failures: Mapping[str, int] = field(default_factory=dict)
+    exits: int = 0
+    live_proxies: int = 0
+    bytes_per_second: float = 0.0
+    finished_at: float | None = None
+    finish_reason: str | None = None
+    domains: tuple[DomainSpend, ...] = ()
+    backoffs: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def wire_bytes(self) -> int:
+        """Billed bytes, both ways."""
+        return self.up_bytes + self.down_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DomainState:
+    """One domain as the account's usage shows it (C-095, C-099).
+
+    Attributes:
+        delta_bytes: Growth since the reading before, or None when there was none or it shrank
+            (a reset or a moving window is never negative consumption, C-097).
+    """
+
+    domain: str
+    bytes: int
+    requests: int
+    delta_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a person should know: what, and the way out.
+
+    Attributes:
+        code: Stable name, such as `key_refused`, `api_unreachable`, `demo_credentials`.
+        text: One sentence.
+        way_out: One sentence, or "".
+        since: When it was first seen.
+    """
+
+    severity: Severity
+    code: str
+    text: str
+    way_out: str = ""
+    since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything at one moment.
+
+    Attributes:
+        taken_at: When this value was made.
+        key: The masked key, fit to show.
+        account: The account's user name, or "".
+        balance_at, usage_at, discovery_at: When each part was last read from the API, or None.
+        own_calls_per_minute: What the polling itself costs in reads.
+    """
+
+    taken_at: float
+    key: str = ""
+    account: str = ""
+    pools: tuple[PoolState, ...] = ()
+    windows: tuple[Headroom, ...] = ()
+    crawls: tuple[CrawlReport, ...] = ()
+    domains: tuple[DomainState, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    balance_at: float | None = None
+    usage_at: float | None = None
+    discovery_at: float | None = None
+    own_calls_per_minute: float = 0.0

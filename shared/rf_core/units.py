@@ -1,0 +1,62 @@
+"""Bytes are integers everywhere inside; this module is the only place where they become GB."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
+
+GIGABYTE: Final = 1_073_741_824
+"""Bytes in one GB, as the provider counts them (C-092)."""
+
+BALANCE_QUANTUM: Final = GIGABYTE // 10_000
+"""Bytes in the last digit of a balance: four decimals of a GB (C-091), about 107 kB."""
+
+_STEPS: Final = ((GIGABYTE, "GB"), (1 << 20, "MB"), (1 << 10, "kB"))
+
+
+def gigabytes_to_bytes(gigabytes: float) -> int:
+    """Turn a balance as the API sends it into bytes, exact to the digits that were sent.
+
+    Args:
+        gigabytes: GB as an int or float, rounded by the provider to four decimals (C-091);
+            negative values happen (C-094) and are kept.
+    """
+    return int(
+        (Decimal(repr(gigabytes)) * GIGABYTE).to_integral_value(rounding=ROUND_HALF_EVEN),
+    )
+
+
+def format_bytes(count: float) -> str:
+    """Print a number of bytes for a person: `512 B`, `14.2 kB`, `3.47 MB`, `1.2345 GB`.
+
+    The steps are powers of 1,024 so that they agree with the provider's GB.
+    """
+    sign = "-" if count < 0 else ""
+    magnitude = abs(count)
+    for size, unit in _STEPS:
+        if magnitude >= size:
+            digits = {"GB": 4, "MB": 2, "kB": 1}[unit]
+            return f"{sign}{magnitude / size:.{digits}f} {unit}"
+    return f"{sign}{magnitude:.0f} B"
+
+
+def format_rate(bytes_per_second: float) -> str:
+    """Print a drain: `312.4 kB/s`."""
+    return f"{format_bytes(bytes_per_second)}/s"
+
+
+def format_seconds(seconds: float) -> str:
+    """Print a duration in its two largest units: `3.2 s`, `4 min 05 s`, `2 h 07 min`, `3 d 4 h`."""
+    if seconds < 10:  # noqa: PLR2004 - below ten seconds the tenth matters to someone waiting
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    if whole < 60:  # noqa: PLR2004 - seconds in a minute
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:  # noqa: PLR2004 - minutes in an hour
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:  # noqa: PLR2004 - hours in a day
+        return f"{hours} h {minutes:02d} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h"
