@@ -1,0 +1,236 @@
+"""The relay itself: its listener, its rules about descriptors, and what its legs ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import secrets
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rf_core.io.relay.local import LocalLeg
+from rf_core.lanes import Credential, Lanes
+from rf_core.meter import Meter
+from rf_core.redaction import Secret
+from rf_core.refusals import Refusals
+
+if TYPE_CHECKING:
+    from rf_core.io.relay.exchange import GatewayConnection
+    from rf_core.io.relay.tunnel import Tunnel
+
+_DESCRIPTORS_PER_TUNNEL: Final = 3
+_DESCRIPTORS_KEPT: Final = 96
+_MOST_TUNNELS: Final = 4_096
+_SWEEP_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class RelayLimits:
+    """Bounds on waiting and on what is held open. All in seconds unless named otherwise.
+
+    Attributes:
+        connect: Reaching the gateway.
+        answer: The gateway's answer to CONNECT (finding an exit may take it a while).
+        idle: A connection on which nothing moves.
+        drain: What is still on its way when one end has said goodbye.
+        tunnels: Local connections held at once; None derives it from `RLIMIT_NOFILE`.
+        idle_per_credential: Kept-alive plain connections to the gateway for each credential.
+    """
+
+    connect: float = 15.0
+    answer: float = 60.0
+    idle: float = 300.0
+    drain: float = 2.0
+    tunnels: int | None = None
+    idle_per_credential: int = 8
+
+
+class Relay:
+    """One crawl's relay: `await start()`, give requests `url` and `authorization(lane)`, `close()`.
+
+    Args:
+        lanes: Which credential a lane stands for right now.
+        meter: Where wire bytes are counted, at the gateway connection.
+
+    It listens on 127.0.0.1 only and serves nobody without this process's secret, because other
+    users of the machine can reach a loopback port too.
+    """
+
+    def __init__(self, lanes: Lanes, meter: Meter, *, limits: RelayLimits | None = None) -> None:
+        self.lanes = lanes
+        self.meter = meter
+        self.limits = limits or RelayLimits()
+        self.refusals = Refusals()
+        self._secret = Secret(secrets.token_hex(16))
+        self._server: asyncio.Server | None = None
+        self._legs: dict[LocalLeg, None] = {}
+        self._idle: dict[str, deque[GatewayConnection]] = {}
+        self._connections: set[GatewayConnection | Tunnel] = set()
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._room = self.limits.tunnels or _room_for_tunnels()
+        self._port = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __repr__(self) -> str:
+        return f"<Relay 127.0.0.1:{self._port} {len(self._legs)} local, {self.lanes!r}>"
+
+    async def start(self) -> None:
+        """Listen on a free loopback port.
+
+        Raises:
+            OSError: no port could be bound.
+        """
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: LocalLeg(self), "127.0.0.1", 0)
+        self._port = self._server.sockets[0].getsockname()[1]
+        self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep)
+
+    @property
+    def port(self) -> int:
+        """The loopback port; 0 before :meth:`start`."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """What a client puts as its proxy; the lane and the secret travel apart from it."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def open_legs(self) -> int:
+        """Local connections open now."""
+        return len(self._legs)
+
+    def authorization(self, lane: int) -> str:
+        """The `Proxy-Authorization` value that puts a request on a lane. A secret."""
+        token = base64.b64encode(f"lane-{lane}:{self._secret.reveal()}".encode())
+        return f"Basic {token.decode()}"
+
+    def admit(self, authorization: str) -> int | None:
+        """Return the lane that an authorization value asks for, or None for a stranger's."""
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        try:
+            user, _, given = base64.b64decode(token, validate=True).decode().partition(":")
+        except ValueError:
+            return None
+        if not hmac.compare_digest(given.encode(), self._secret.reveal().encode()):
+            return None
+        prefix, _, number = user.partition("-")
+        return int(number) if prefix == "lane" and number.isdecimal() else None
+
+    async def hang_up(self, lane: int) -> None:
+        """Close what is connected for a lane and return when it is gone."""
+        gone = [leg.closed for leg in self._legs if leg.lane == lane]
+        for leg in list(self._legs):
+            if leg.lane == lane:
+                leg.hang_up()
+        if gone:
+            await asyncio.wait(gone, timeout=self.limits.drain)
+
+    async def close(self) -> None:
+        """Stop listening, let what is on its way arrive for a moment, close the rest. Repeatable.
+
+        Call it after the clients have closed: the last TLS goodbyes are bytes too.
+        """
+        if self._server is None:
+            return
+        self._server.close()
+        if self._sweeper:
+            self._sweeper.cancel()
+        if self._legs:
+            await asyncio.wait([leg.closed for leg in self._legs], timeout=self.limits.drain)
+        for leg in list(self._legs):
+            leg.abort()
+        for idle in self._idle.values():
+            for connection in idle:
+                connection.close()
+        await self._wait_for_connections()
+        for upstream in list(self._connections):
+            upstream.abort()
+        await self._wait_for_connections()
+        for task in self._tasks:
+            task.cancel()
+        self._server = None
+
+    async def _wait_for_connections(self) -> None:
+        pending = [upstream.closed for upstream in self._connections]
+        if pending:
+            await asyncio.wait(pending, timeout=self.limits.drain)
+
+    # What the legs ask.
+
+    def joined(self, leg: LocalLeg) -> None:
+        """A client has connected: make room for it if descriptors are short."""
+        self._legs[leg] = None
+        if len(self._legs) > self._room:
+            self._evict_idle()
+
+    def left(self, leg: LocalLeg) -> None:
+        """A client has gone."""
+        self._legs.pop(leg, None)
+
+    def used(self, leg: LocalLeg) -> None:
+        """Keep the legs in the order of their last new request, oldest first."""
+        self._legs[leg] = self._legs.pop(leg, None)
+
+    def opened(self, connection: GatewayConnection | Tunnel) -> None:
+        """A connection to the gateway is up."""
+        self._connections.add(connection)
+
+    def lost(self, connection: GatewayConnection | Tunnel) -> None:
+        """A connection to the gateway is gone."""
+        self._connections.discard(connection)
+
+    def take_idle(self, credential: Credential) -> GatewayConnection | None:
+        """Return a kept-alive plain connection of that very credential, the latest used first."""
+        idle = self._idle.get(credential.handle)
+        while idle:
+            connection = idle.pop()
+            if connection.usable:
+                return connection
+        return None
+
+    def put_idle(self, connection: GatewayConnection) -> None:
+        """Keep a plain connection for the next request of its credential."""
+        idle = self._idle.setdefault(connection.handle, deque())
+        idle.append(connection)
+        if len(idle) > self.limits.idle_per_credential:
+            idle.popleft().close()
+
+    def spawn(self, task: asyncio.Task[None]) -> None:
+        """Hold on to a task of a leg until it is done."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _evict_idle(self) -> None:
+        """Hang up the leg that has been quiet longest; one with a request under way never is."""
+        for leg in self._legs:
+            lane = self.lanes.lane(leg.lane) if leg.lane is not None else None
+            if leg.quiet and not (lane and lane.targets[leg.target]):
+                leg.hang_up()
+                return
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        for leg in list(self._legs):
+            if leg.idle_seconds() > self.limits.idle:
+                leg.abort()
+        for idle in self._idle.values():
+            while idle and (not idle[0].usable or idle[0].idle_seconds() > self.limits.idle / 10):
+                idle.popleft().close()
+        self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep)
+
+
+def _room_for_tunnels() -> int:
+    """Three descriptors a tunnel (client, relay, gateway), and some left for the crawler."""
+    try:
+        import resource  # noqa: PLC0415 - there is none on Windows
+    except ImportError:
+        return _MOST_TUNNELS // 8
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft in {resource.RLIM_INFINITY, -1}:
+        return _MOST_TUNNELS
+    return max(8, min(_MOST_TUNNELS, (soft - _DESCRIPTORS_KEPT) // _DESCRIPTORS_PER_TUNNEL))

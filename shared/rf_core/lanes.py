@@ -1,0 +1,182 @@
+"""The live set: a bounded number of lanes, each holding one credential at a time.
+
+A request carries a lane's number instead of a credential, so nothing secret travels through the
+crawler and the number of sockets does not grow with the size of an order. Invariants:
+
+* a refused credential is never handed out again;
+* a lane changes its credential only when nothing of it is in flight and its connections are gone;
+* fewer credentials than lanes is fine: they are shared (C-072), and never a reason to order again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from rf_core.models import Proxy
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A proxy, the pool that pays for it, and a short name for it that is no secret."""
+
+    proxy: Proxy
+    pool: str
+
+    @property
+    def handle(self) -> str:
+        """Eight hex digits that name this credential in stats, ledger and monitor."""
+        name = f"{self.proxy.host}:{self.proxy.port}:{self.proxy.username}".encode()
+        return hashlib.blake2b(name, digest_size=4).hexdigest()
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """One place in the live set.
+
+    Attributes:
+        handle: Name of its credential, or "".
+        in_flight: Requests that carry its number.
+        targets: The same by target, as `host:port`: a connection with a request under way is
+            never hung up to make room.
+    """
+
+    number: int
+    credential: Credential | None = None
+    handle: str = ""
+    in_flight: int = 0
+    retired: bool = False
+    targets: Counter[str] = field(default_factory=Counter)
+
+    def __repr__(self) -> str:
+        state = "retired" if self.retired else self.handle or "empty"
+        return f"<Lane {self.number} {state}, {self.in_flight} in flight>"
+
+
+class Lanes:
+    """The lanes of one crawl and the credentials waiting for a place in them."""
+
+    def __init__(self, size: int) -> None:
+        if size < 1:
+            message = f"a live set needs at least one lane, not {size}"
+            raise ValueError(message)
+        self._lanes = tuple(Lane(number) for number in range(size))
+        self._spare: deque[Credential] = deque()
+        self._good: dict[str, Credential] = {}
+        self._refused: set[str] = set()
+        self._next = 0
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(self._lanes)
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Lanes {self.live}/{len(self._lanes)} live, "
+            f"{len(self._spare)} spare, {len(self._refused)} refused>"
+        )
+
+    @property
+    def live(self) -> int:
+        """Lanes that can carry a request now."""
+        return sum(1 for lane in self._lanes if lane.credential and not lane.retired)
+
+    @property
+    def spare(self) -> int:
+        """Credentials never used yet."""
+        return len(self._spare)
+
+    @property
+    def refused(self) -> int:
+        """Credentials that were refused for good."""
+        return len(self._refused)
+
+    def add(self, credentials: Iterable[Credential]) -> int:
+        """Take in what an order brought; return how many of them were new."""
+        fresh = 0
+        for credential in credentials:
+            handle = credential.handle
+            if handle in self._good or handle in self._refused:
+                continue
+            self._good[handle] = credential
+            self._spare.append(credential)
+            fresh += 1
+        for lane in self._lanes:
+            if lane.credential is None and not lane.in_flight:
+                self.renew(lane)
+        return fresh
+
+    def lane(self, number: int) -> Lane | None:
+        """Return the lane of that number, or None."""
+        return self._lanes[number] if 0 <= number < len(self._lanes) else None
+
+    def take(self, target: str) -> Lane | None:
+        """Put a request on the least busy lane, in turn; None when no lane has a credential."""
+        size = len(self._lanes)
+        best: Lane | None = None
+        for step in range(size):
+            lane = self._lanes[(self._next + step) % size]
+            if lane.credential is None or lane.retired:
+                continue
+            if best is None or lane.in_flight < best.in_flight:
+                best = lane
+                if not lane.in_flight:
+                    break
+        if best is None:
+            return None
+        self._next = (best.number + 1) % size
+        best.in_flight += 1
+        best.targets[target] += 1
+        return best
+
+    def release(self, lane: Lane, target: str) -> bool:
+        """Take a request off its lane; True when a retired lane has just become free of requests.
+
+        The caller then hangs up what is still connected for it and calls :meth:`renew`.
+        """
+        if lane.targets[target] < 1:
+            message = f"{lane!r} carries nothing to {target} that could be released"
+            raise ValueError(message)
+        lane.in_flight -= 1
+        lane.targets[target] -= 1
+        if not lane.targets[target]:
+            del lane.targets[target]
+        return lane.retired and not lane.in_flight
+
+    def refuse(self, handle: str) -> tuple[Lane, ...]:
+        """Retire a credential everywhere; return the lanes that can be hung up at once."""
+        self._refused.add(handle)
+        self._good.pop(handle, None)
+        free = []
+        for lane in self._lanes:
+            if lane.handle == handle and not lane.retired:
+                lane.retired = True
+                if not lane.in_flight:
+                    free.append(lane)
+        return tuple(free)
+
+    def renew(self, lane: Lane) -> bool:
+        """Give an unused lane its next credential; False when there is none left that works."""
+        if lane.in_flight:
+            message = f"{lane!r} still carries requests"
+            raise ValueError(message)
+        credential = self._next_credential()
+        lane.credential = credential
+        lane.handle = credential.handle if credential else ""
+        lane.retired = False
+        return credential is not None
+
+    def _next_credential(self) -> Credential | None:
+        if self._spare:
+            return self._spare.popleft()
+        if not self._good:
+            return None
+        used = dict.fromkeys(self._good, 0)
+        for lane in self._lanes:
+            if lane.handle in used and not lane.retired:
+                used[lane.handle] += 1
+        return self._good[min(used, key=used.__getitem__)]

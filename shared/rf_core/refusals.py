@@ -1,0 +1,202 @@
+"""Who refused a request on its way through the gateway, why, and what follows from it.
+
+Providers answer the same trouble with different statuses (C-168, C-169), so the tables below name
+the cause, and everything else is decided by cause. A refusal gets a token that travels in the
+reason phrase of the relay's answer; whatever a download handler makes of that answer, the token
+finds the full record again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+TOKEN: Final = re.compile(r"relay-failure=(\d+)")
+
+REFUSAL_HEADER: Final = "Relay-Failure"
+"""Header of the relay's own answer to a plain http request that the gateway refused."""
+
+_KEPT: Final = 4_096
+
+
+class Cause(StrEnum):
+    """Why a request did not get past the gateway."""
+
+    AUTH = "auth"
+    EXHAUSTED = "exhausted"
+    LIMITED = "limited"
+    BLOCKED = "blocked"
+    NO_EXIT = "no_exit"
+    DROPPED = "dropped"
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    HUNG_UP = "hung_up"
+    OTHER = "other"
+
+
+class Action(StrEnum):
+    """What to do about it."""
+
+    NEW_CREDENTIAL = "new_credential"
+    STOP = "stop"
+    WAIT = "wait"
+    RETRY = "retry"
+    GIVE_UP = "give_up"
+
+
+ACTIONS: Final[Mapping[Cause, Action]] = {
+    Cause.AUTH: Action.NEW_CREDENTIAL,
+    Cause.EXHAUSTED: Action.STOP,
+    Cause.LIMITED: Action.WAIT,
+    Cause.BLOCKED: Action.GIVE_UP,
+    Cause.NO_EXIT: Action.RETRY,
+    Cause.DROPPED: Action.RETRY,
+    Cause.TIMEOUT: Action.RETRY,
+    Cause.UNREACHABLE: Action.RETRY,
+    Cause.HUNG_UP: Action.RETRY,
+    Cause.OTHER: Action.RETRY,
+}
+"""The reaction to each cause, complete by test."""
+
+_CAUSES: Final[Mapping[int, Cause]] = {
+    402: Cause.EXHAUSTED,
+    403: Cause.BLOCKED,
+    407: Cause.AUTH,
+    429: Cause.LIMITED,
+    452: Cause.EXHAUSTED,
+    502: Cause.DROPPED,
+    503: Cause.NO_EXIT,
+    504: Cause.TIMEOUT,
+    509: Cause.EXHAUSTED,
+    522: Cause.TIMEOUT,
+    525: Cause.NO_EXIT,
+}
+
+_EMPTY = re.compile(r"(?i)\b(balance|traffic|quota|bandwidth)\b|exhaust|insufficient|top.?up")
+
+_REASON_HEADERS: Final = ("proxy-status", "x-error", "x-error-code", "x-error-message", "x-reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One refusal, as the relay saw it. Holds no secret and no text of the gateway's.
+
+    Attributes:
+        token: Number that finds this record.
+        lane: Lane the request was on.
+        handle: Credential it was sent with.
+        target: `host:port`.
+        status: The gateway's status, or the relay's own (502, 504) when there was none.
+        retry_after: The gateway's `Retry-After` as it came, or "".
+        tunnel: True at CONNECT, False for a plain http request.
+    """
+
+    token: int
+    lane: int
+    handle: str
+    target: str
+    status: int
+    cause: Cause
+    retry_after: str = ""
+    tunnel: bool = True
+
+    @property
+    def action(self) -> Action:
+        """What to do about it."""
+        return ACTIONS[self.cause]
+
+
+def cause_of(status: int, headers: Mapping[str, str]) -> Cause:
+    """Name the cause of a gateway's own answer.
+
+    Args:
+        headers: Lower-case names. Some providers say "no traffic left" with a 407 and a reason
+            header (C-168).
+    """
+    cause = _CAUSES.get(status, Cause.OTHER)
+    if cause is Cause.AUTH and any(
+        _EMPTY.search(headers.get(name, "")) for name in _REASON_HEADERS
+    ):
+        return Cause.EXHAUSTED
+    return cause
+
+
+def is_gateways_own(status: int, headers: Mapping[str, str]) -> bool:
+    """Tell the gateway's answer from the target's on a plain http request.
+
+    A 407 can only be a proxy's (RFC 9110, 15.5.8). Any other error status counts as the gateway's
+    when it says so itself: `Proxy-Status` with an `error` parameter (RFC 9209) or a challenge.
+    """
+    if status == 407:  # noqa: PLR2004 - Proxy Authentication Required
+        return True
+    if status < 400:  # noqa: PLR2004 - not an error
+        return False
+    return "proxy-authenticate" in headers or "error=" in headers.get("proxy-status", "")
+
+
+def is_billed(status: int) -> bool:
+    """Tell whether a gateway's own answer costs bytes: its 4xx are free (C-167)."""
+    return not 400 <= status < 500  # noqa: PLR2004 - the 4xx class
+
+
+class Refusals:
+    """The latest refusals, found again by token or by lane and target. Bounded."""
+
+    def __init__(self) -> None:
+        self._by_token: OrderedDict[int, Refusal] = OrderedDict()
+        self._latest: OrderedDict[tuple[int, str], Refusal] = OrderedDict()
+        self._next_token = 1
+
+    def add(
+        self,
+        *,
+        lane: int,
+        handle: str,
+        target: str,
+        status: int,
+        cause: Cause,
+        retry_after: str = "",
+        tunnel: bool = True,
+    ) -> Refusal:
+        """Record one and give it its token."""
+        refusal = Refusal(
+            self._next_token, lane, handle, target, status, cause, retry_after, tunnel
+        )
+        self._next_token += 1
+        self._by_token[refusal.token] = refusal
+        self._latest[lane, target] = refusal
+        self._latest.move_to_end((lane, target))
+        for records in (self._by_token, self._latest):
+            if len(records) > _KEPT:
+                records.popitem(last=False)
+        return refusal
+
+    def find(self, text: str) -> Refusal | None:
+        """Find the refusal whose token stands in the text of an exception or a reason phrase."""
+        match = TOKEN.search(text)
+        return self._by_token.get(int(match[1])) if match else None
+
+    def by_token(self, token: int) -> Refusal | None:
+        """Find the refusal of that token."""
+        return self._by_token.get(token)
+
+    def latest(self, lane: int, target: str) -> Refusal | None:
+        """Return and forget the last refusal on that lane to that target.
+
+        For the handlers that lose the reason phrase on the way.
+        """
+        return self._latest.pop((lane, target), None)
+
+
+def lower_names(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Turn raw header pairs into a mapping with lower-case names; repeats are joined by commas."""
+    result: dict[str, str] = {}
+    for name, value in headers:
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1").strip()
+        result[key] = f"{result[key]}, {text}" if key in result else text
+    return result
