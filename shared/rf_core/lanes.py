@@ -66,6 +66,7 @@ class Lanes:
         self._spare: deque[Credential] = deque()
         self._good: dict[str, Credential] = {}
         self._refused: set[str] = set()
+        self._used: set[str] = set()
         self._next = 0
 
     def __iter__(self) -> Iterator[Lane]:
@@ -89,6 +90,11 @@ class Lanes:
     def spare(self) -> int:
         """Credentials never used yet."""
         return len(self._spare)
+
+    @property
+    def used(self) -> int:
+        """Distinct credentials that have had a lane."""
+        return len(self._used)
 
     @property
     def refused(self) -> int:
@@ -167,6 +173,8 @@ class Lanes:
         credential = self._next_credential()
         lane.credential = credential
         lane.handle = credential.handle if credential else ""
+        if credential:
+            self._used.add(lane.handle)
         lane.retired = False
         return credential is not None
 

@@ -144,11 +144,10 @@ def is_billed(status: int) -> bool:
 
 
 class Refusals:
-    """The latest refusals, found again by token or by lane and target. Bounded."""
+    """The latest refusals, found again by token. Bounded."""
 
     def __init__(self) -> None:
         self._by_token: OrderedDict[int, Refusal] = OrderedDict()
-        self._latest: OrderedDict[tuple[int, str], Refusal] = OrderedDict()
         self._next_token = 1
 
     def add(
@@ -168,11 +167,8 @@ class Refusals:
         )
         self._next_token += 1
         self._by_token[refusal.token] = refusal
-        self._latest[lane, target] = refusal
-        self._latest.move_to_end((lane, target))
-        for records in (self._by_token, self._latest):
-            if len(records) > _KEPT:
-                records.popitem(last=False)
+        if len(self._by_token) > _KEPT:
+            self._by_token.popitem(last=False)
         return refusal
 
     def find(self, text: str) -> Refusal | None:
@@ -183,13 +179,6 @@ class Refusals:
     def by_token(self, token: int) -> Refusal | None:
         """Find the refusal of that token."""
         return self._by_token.get(token)
-
-    def latest(self, lane: int, target: str) -> Refusal | None:
-        """Return and forget the last refusal on that lane to that target.
-
-        For the handlers that lose the reason phrase on the way.
-        """
-        return self._latest.pop((lane, target), None)
 
 
 def lower_names(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import httptools
 
-from rf_core.io.relay.targets import domain_of
 from rf_core.io.relay.wire import refusal_answer, request_head
 from rf_core.meter import Tally
 from rf_core.refusals import Cause, cause_of, is_billed, is_gateways_own, lower_names
+from rf_core.targets import domain_of
 
 if TYPE_CHECKING:
     from rf_core.io.relay.local import LocalLeg

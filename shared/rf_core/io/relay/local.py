@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import httptools
 
 from rf_core.io.relay.exchange import Exchange
-from rf_core.io.relay.targets import authority_of, domain_of
 from rf_core.io.relay.tunnel import Tunnel
 from rf_core.io.relay.wire import HEAD_LIMIT, own_answer
 from rf_core.lanes import Credential
+from rf_core.targets import authority_of, domain_of
 
 if TYPE_CHECKING:
     from rf_core.io.relay.relay import Relay

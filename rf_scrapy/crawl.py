@@ -1,0 +1,279 @@
+"""What the components of one crawler share: the account, the relay, the lanes, the counts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
+
+from rf_core.errors import DemoCredentialsError, ResiFactoryError, TransportError
+from rf_core.io.configuration import load_settings
+from rf_core.io.relay import Relay
+from rf_core.io.session import Session
+from rf_core.lanes import Credential, Lanes
+from rf_core.meter import Meter
+from rf_core.models import Batch, Order
+from rf_core.snapshot import CrawlReport, DomainSpend
+from rf_scrapy.parking import Parking
+from rf_scrapy.settings import CrawlSettings, read_settings, take_key, unknown_settings
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+
+    from rf_core.lanes import Lane
+
+logger = logging.getLogger(__name__)
+
+_REFILLS: Final = 3
+_RATE_SECONDS: Final = 5.0
+
+
+@dataclass(slots=True)
+class Flight:
+    """One request on the wire: its lane while it flies, and whose credential it used."""
+
+    target: str
+    sent_at: float
+    handle: str = ""
+    lane: Lane | None = None
+
+
+@dataclass(slots=True)
+class Attempts:
+    """How often one request has come by again, and why."""
+
+    backoffs: int = 0
+    reroutes: int = 0
+    waits: int = 0
+
+
+class Crawl:
+    """One crawl: opened before its first request, closed after its last connection.
+
+    Until :meth:`open` has succeeded there is no relay, and without a relay nothing is sent.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        self.crawler = crawler
+        self.key = take_key(crawler.settings)
+        self.settings: CrawlSettings = read_settings(crawler.settings)
+        self.strangers = unknown_settings(crawler.settings)
+        self.id = secrets.token_hex(6)
+        self.parking = Parking(crawler)
+        self.lanes: Lanes = Lanes(self.settings.live_proxies)
+        self.meter: Meter = Meter()
+        self.relay: Relay | None = None
+        self.pool = self.settings.pool or ""
+        self.orders: int = 0
+        self.verdicts: Counter[str] = Counter()
+        self.direct_requests: int = 0
+        self.backoff_steps: int = 0
+        self.backoff_seconds: float = 0.0
+        self.backoffs: dict[str, float] = {}
+        self.flights: WeakKeyDictionary[Request, Flight] = WeakKeyDictionary()
+        self.attempts: WeakKeyDictionary[Request, Attempts] = WeakKeyDictionary()
+        self.started_at = time.time()
+        self.finish_reason: str | None = None
+        self._session: Session | None = None
+        self._samples: list[tuple[float, int]] = []
+        self._refilling: asyncio.Task[None] | None = None
+        self._refills = 0
+        self._hang_ups: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Order credentials and start the relay.
+
+        Raises:
+            ResiFactoryError: whatever stands in the way, with the way out.
+        """
+        account = load_settings(
+            profile=self.settings.profile,
+            base_url=self.settings.base_url,
+            store=self.settings.store,
+            key=self.key.reveal() if self.key else None,
+        )
+        for warning in account.warnings:
+            logger.warning(warning)
+        spider = self.crawler.spider.name if self.crawler.spider else "crawl"
+        self._session = await Session(account, holder=f"crawl {spider}").__aenter__()
+        self._take_in(await self._order())
+        relay = Relay(self.lanes, self.meter)
+        try:
+            await relay.start()
+        except OSError as error:
+            message = f"The relay cannot listen on 127.0.0.1: {error.strerror}."
+            raise TransportError(message, sent=False) from error
+        self.relay = relay
+
+    async def close(self) -> None:
+        """Close the relay, then the account. Repeatable."""
+        if self._refilling is not None:
+            self._refilling.cancel()
+        if self.relay is not None:
+            await self.relay.close()
+        if self._session is not None:
+            await self._session.aclose()
+            self._session = None
+
+    # Requests
+
+    def release(self, request: Request) -> Flight | None:
+        """Take a request off its lane; return how it flew, or None when it never did."""
+        flight = self.flights.get(request)
+        if flight is not None and flight.lane is not None:
+            lane, flight.lane = flight.lane, None
+            if self.lanes.release(lane, flight.target):
+                self._renew(lane)
+        return flight
+
+    async def again(self, request: Request, seconds: float) -> Request:
+        """Return a copy of a request that comes by again after that time, its attempts counted."""
+        attempts = self.attempts_of(request)
+        later = await self.parking.hold(request, seconds)
+        self.attempts[later] = attempts
+        return later
+
+    def attempts_of(self, request: Request) -> Attempts:
+        """Return how often a request has come by again."""
+        return self.attempts.setdefault(request, Attempts())
+
+    def refuse_credential(self, handle: str) -> None:
+        """Never use a credential again; its lanes get the next one, its connections are closed."""
+        for lane in self.lanes.refuse(handle):
+            self._renew(lane)
+        if not self.lanes.spare:
+            self.refill()
+
+    def refill(self) -> bool:
+        """Order more credentials in the background; False when that has been tried often enough."""
+        if self._refilling is not None and not self._refilling.done():
+            return True
+        if self._refills >= _REFILLS:
+            return self.lanes.live > 0
+        self._refills += 1
+        self._refilling = asyncio.get_running_loop().create_task(self._refill())
+        return True
+
+    def succeeded(self) -> None:
+        """A credential works: later refusals start counting anew."""
+        self._refills = 0
+
+    def _renew(self, lane: Lane) -> None:
+        task = asyncio.get_running_loop().create_task(self._hang_up(lane))
+        self._hang_ups.add(task)
+        task.add_done_callback(self._hang_ups.discard)
+
+    async def _hang_up(self, lane: Lane) -> None:
+        if self.relay is not None:
+            await self.relay.hang_up(lane.number)
+        if not lane.in_flight and lane.retired:
+            self.lanes.renew(lane)
+
+    async def _refill(self) -> None:
+        try:
+            self._take_in(await self._order())
+        except DemoCredentialsError as error:
+            logger.error("%s", error)
+            self.stop("rf_demo_credentials")
+        except ResiFactoryError as error:
+            logger.error("No more proxies: %s", error)
+
+    async def _order(self) -> Batch:
+        assert self._session is not None  # noqa: S101 - opened by `open`, narrows for the type checker
+        settings = self.settings
+        order = Order(
+            pool=settings.pool,
+            country=settings.country,
+            state=settings.state,
+            proxy_type=settings.proxy_type,
+            session_minutes=settings.session_minutes,
+            quantity=settings.quantity or 2 * settings.live_proxies,
+        )
+        batch = await self._session.order(order)
+        self.orders += 1
+        return batch
+
+    def _take_in(self, batch: Batch) -> None:
+        self.pool = batch.pool
+        self.lanes.add(Credential(proxy, batch.pool) for proxy in batch.proxies)
+
+    def stop(self, reason: str) -> None:
+        """Close the spider, once, with our reason."""
+        if self.finish_reason is None and self.crawler.engine.spider is not None:
+            self.finish_reason = reason
+            task = asyncio.get_running_loop().create_task(
+                self.crawler.engine.close_spider_async(reason=reason),
+            )
+            self._hang_ups.add(task)
+            task.add_done_callback(self._hang_ups.discard)
+
+    # Telemetry
+
+    async def publish(self, *, finished: bool = False) -> None:
+        """Write this crawl's row for whoever watches on this machine."""
+        if self.settings.telemetry and self._session is not None:
+            await self._session.publish(self.report(finished=finished))
+
+    def report(self, *, finished: bool = False) -> CrawlReport:
+        """Say where this crawl stands."""
+        now = time.time()
+        moment = time.monotonic()
+        total = self.meter.wire_bytes
+        self._samples = [s for s in self._samples if moment - s[0] <= _RATE_SECONDS]
+        self._samples.append((moment, total))
+        first_at, first_total = self._samples[0]
+        rate = (total - first_total) / (moment - first_at) if moment > first_at else 0.0
+        crawler = self.crawler
+        return CrawlReport(
+            id=self.id,
+            spider=crawler.spider.name if crawler.spider else "",
+            project=str(crawler.settings.get("BOT_NAME") or ""),
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            pool=self.pool,
+            started_at=self.started_at,
+            updated_at=now,
+            up_bytes=self.meter.up_bytes,
+            down_bytes=self.meter.down_bytes,
+            unbilled_bytes=self.meter.unbilled_bytes,
+            requests=sum(spend.requests for spend in self.meter.spends.values()),
+            direct_requests=self.direct_requests,
+            failures=dict(self.verdicts),
+            exits=self.lanes.used,
+            live_proxies=self.lanes.live,
+            bytes_per_second=0.0 if finished else rate,
+            finished_at=now if finished else None,
+            finish_reason=self.finish_reason if finished else None,
+            domains=tuple(
+                DomainSpend(pool, domain, spend.up_bytes, spend.down_bytes, spend.requests)
+                for (pool, domain), spend in sorted(self.meter.spends.items())
+            ),
+            backoffs={
+                domain: until - moment
+                for domain, until in self.backoffs.items()
+                if until > moment and not finished
+            },
+        )
+
+
+_CRAWLS: WeakKeyDictionary[Crawler, Crawl] = WeakKeyDictionary()
+
+
+def crawl_of(crawler: Crawler) -> Crawl:
+    """Return what the components of this crawler share; several crawlers in a process never do.
+
+    Raises:
+        SettingsError: a setting of ours cannot be used.
+    """
+    found = _CRAWLS.get(crawler)
+    if found is None:
+        found = _CRAWLS[crawler] = Crawl(crawler)
+    return found

@@ -1,0 +1,205 @@
+"""Owns the relay's life and tells the monitor, the stats and the log what the crawl costs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from scrapy import signals
+from scrapy.exceptions import CloseSpider, NotConfigured
+
+from rf_core.errors import (
+    AccountDisabledError,
+    DemoCredentialsError,
+    InsufficientScopeError,
+    OrderError,
+    ResiFactoryError,
+    SettingsError,
+    StateError,
+    UnauthorizedError,
+)
+from rf_core.units import format_bytes
+from rf_scrapy import compat
+from rf_scrapy.crawl import Crawl, crawl_of
+from rf_scrapy.stats import write_stats
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+
+logger = logging.getLogger(__name__)
+
+_TICK_SECONDS: Final = 1.0
+
+FINISH_REASONS: Final[Mapping[str, str]] = {
+    "rf_settings": "A setting, the key's absence or an impossible order stood in the way.",
+    "rf_key_refused": "The API refused the key: revoked, suspended, or without the scope.",
+    "rf_demo_credentials": "The pool has no balance, so the API gave credentials that do not work.",
+    "rf_no_proxies": "No proxies could be had, or none is left that works.",
+    "rf_balance_exhausted": "The gateway said that the pool is empty.",
+}
+"""Why a crawl of ours ends by itself."""
+
+_REASON_BY_ERROR: Final[tuple[tuple[type[ResiFactoryError], str], ...]] = (
+    (SettingsError, "rf_settings"),
+    (StateError, "rf_settings"),
+    (OrderError, "rf_settings"),
+    (UnauthorizedError, "rf_key_refused"),
+    (AccountDisabledError, "rf_key_refused"),
+    (InsufficientScopeError, "rf_key_refused"),
+    (DemoCredentialsError, "rf_demo_credentials"),
+    (ResiFactoryError, "rf_no_proxies"),
+)
+
+
+class CrawlReporter:
+    """Extension: opens the crawl's relay before its first request, closes it after its last."""
+
+    def __init__(self, crawl: Crawl) -> None:
+        self._crawl = crawl
+        self._ticker: asyncio.Task[None] | None = None
+        self._engine_started = False
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> CrawlReporter:
+        """Build it for a crawler.
+
+        Raises:
+            SettingsError: a setting of ours, or the reactor, cannot be used.
+        """
+        crawl = crawl_of(crawler)
+        if not crawl.settings.enabled:
+            raise NotConfigured
+        compat.require_asyncio()
+        reporter = cls(crawl)
+        connect = crawler.signals.connect
+        connect(reporter.spider_opened, signals.spider_opened)
+        connect(reporter.engine_started, signals.engine_started)
+        connect(reporter.request_left, signals.request_left_downloader)
+        connect(reporter.spider_closed, signals.spider_closed)
+        connect(reporter.engine_stopped, signals.engine_stopped)
+        return reporter
+
+    async def spider_opened(self) -> None:
+        """Order proxies and start the relay; close the spider when that cannot be done.
+
+        Raises:
+            CloseSpider: with one of :data:`FINISH_REASONS`.
+        """
+        crawl = self._crawl
+        for name, nearest in crawl.strangers.items():
+            hint = f"; did you mean {nearest}?" if nearest else ""
+            logger.warning("%s is no setting of rf_scrapy%s", name, hint)
+        if crawl.key is not None:
+            logger.warning(
+                "RF_API_KEY stood in the Scrapy settings, which debugging extensions can print. It "
+                "was taken out; export it as an environment variable instead."
+            )
+        try:
+            _require_middlewares(crawl.crawler)
+            await crawl.open()
+        except ResiFactoryError as error:
+            reason = next(why for kind, why in _REASON_BY_ERROR if isinstance(error, kind))
+            if crawl.settings.allow_direct and reason in {"rf_no_proxies", "rf_demo_credentials"}:
+                logger.warning("%s Going direct, as RF_ALLOW_DIRECT says.", error)
+                return
+            logger.error("%s", error)
+            crawl.finish_reason = reason
+            raise CloseSpider(reason) from error
+        crawl.parking.opened()
+        logger.info(
+            "Proxies of pool %s on %d lanes, through the relay on 127.0.0.1:%d",
+            crawl.pool,
+            crawl.lanes.live,
+            crawl.relay.port if crawl.relay else 0,
+        )
+        await crawl.publish()
+        self._ticker = asyncio.get_running_loop().create_task(self._tick())
+
+    def engine_started(self) -> None:
+        """From here on `engine_stopped` will come."""
+        self._engine_started = True
+
+    def request_left(self, request: Request) -> None:
+        """Free the lane of a request that is done, however it ended."""
+        self._crawl.release(request)
+
+    async def spider_closed(self, reason: str) -> None:
+        """Write the stats before they are dumped; connections may still say goodbye."""
+        self._crawl.finish_reason = reason
+        write_stats(self._crawl)
+        if not self._engine_started:
+            await self._finish()
+
+    async def engine_stopped(self) -> None:
+        """The download handlers are closing: wait for the last bytes, then say what it cost."""
+        await self._finish()
+
+    async def _finish(self) -> None:
+        if self._ticker is not None:
+            self._ticker.cancel()
+        crawl = self._crawl
+        if crawl.relay is not None:
+            await crawl.relay.close()
+        write_stats(crawl)
+        if crawl.relay is not None:
+            logger.info(closing_line(crawl))
+            try:
+                await crawl.publish(finished=True)
+            except StateError as error:
+                logger.warning("%s", error)
+        await crawl.close()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            write_stats(self._crawl)
+            try:
+                await self._crawl.publish()
+            except StateError as error:
+                logger.warning("%s The crawl goes on; the monitor does not see it.", error)
+                return
+
+
+def closing_line(crawl: Crawl) -> str:
+    """One line that says what the crawl cost and where it went."""
+    meter = crawl.meter
+    requests = sum(spend.requests for spend in meter.spends.values())
+    by_domain: dict[str, int] = {}
+    for (_pool, domain), spend in meter.spends.items():
+        by_domain[domain] = by_domain.get(domain, 0) + spend.up_bytes + spend.down_bytes
+    top = sorted(by_domain.items(), key=lambda item: -item[1])[:3]
+    where = ", ".join(f"{domain} {format_bytes(count)}" for domain, count in top) or "nowhere"
+    return (
+        f"This crawl cost {format_bytes(meter.wire_bytes)} of pool {crawl.pool} "
+        f"({meter.up_bytes:,} bytes up, {meter.down_bytes:,} down) for {requests:,} requests "
+        f"through {crawl.lanes.used} proxies: {where}."
+    )
+
+
+def require_component(crawler: Crawler, component: type, setting: str, order: int) -> None:
+    """Refuse to run when one of our components is listed without another it needs.
+
+    Raises:
+        SettingsError: naming the line to add.
+    """
+    if crawler.get_extension(component) is None:
+        name = f"rf_scrapy.{component.__name__}"
+        message = f"{name} is missing from {setting}: without it there is no relay."
+        raise SettingsError(message, way_out=f'Add {setting} = {{"{name}": {order}}}.')
+
+
+def _require_middlewares(crawler: Crawler) -> None:
+    from rf_scrapy.middleware import ProxyMiddleware  # noqa: PLC0415 - it imports this module
+    from rf_scrapy.policy import BackoffMiddleware  # noqa: PLC0415 - it imports this module
+
+    for component, order in ((ProxyMiddleware, 950), (BackoffMiddleware, 560)):
+        if crawler.get_downloader_middleware(component) is None:
+            name = f"rf_scrapy.{component.__name__}"
+            message = f"{name} is missing from DOWNLOADER_MIDDLEWARES."
+            raise SettingsError(
+                message, way_out=f'Add DOWNLOADER_MIDDLEWARES = {{"{name}": {order}}}.'
+            )

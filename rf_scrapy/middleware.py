@@ -1,0 +1,229 @@
+"""At the wire: puts each request on a lane of the relay, and reacts to what the gateway refuses.
+
+It sits after the HTTP cache, so cached pages cost nothing and the cache never sees what it adds.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from scrapy.downloadermiddlewares.retry import get_retry_request
+from scrapy.exceptions import IgnoreRequest, NotConfigured
+from scrapy.utils.httpobj import urlparse_cached
+
+from rf_core.refusals import REFUSAL_HEADER, Action, Refusal
+from rf_core.targets import join
+from rf_scrapy.crawl import Crawl, Flight, crawl_of
+from rf_scrapy.extension import CrawlReporter, require_component
+from rf_scrapy.settings import META_NOT_YET
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+
+    from rf_core.lanes import Lane
+
+logger = logging.getLogger(__name__)
+
+_LOCAL_SCHEMES: Final = frozenset({"data", "file"})
+_PROXIED_SCHEMES: Final = frozenset({"http", "https"})
+_REROUTES: Final = 5
+_GATEWAY_WAITS: Final = 8
+_NO_LANE_SECONDS: Final = 0.5
+
+
+class GatewayRefusedError(IgnoreRequest):
+    """The gateway will not take this request, and trying again would not help."""
+
+
+class NoProxyError(IgnoreRequest):
+    """There is no proxy for this request, and it may not go without one."""
+
+
+class ProxyMiddleware:
+    """Downloader middleware, at 950."""
+
+    def __init__(self, crawl: Crawl) -> None:
+        self._crawl = crawl
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> ProxyMiddleware:
+        """Build it for a crawler.
+
+        Raises:
+            SettingsError: `CrawlReporter` is not listed in EXTENSIONS.
+        """
+        crawl = crawl_of(crawler)
+        if not crawl.settings.enabled:
+            raise NotConfigured
+        require_component(crawler, CrawlReporter, "EXTENSIONS", 0)
+        return cls(crawl)
+
+    async def process_request(self, request: Request) -> Request | None:
+        """Put a request on a lane; without one it does not leave."""
+        scheme = urlparse_cached(request).scheme
+        if scheme in _LOCAL_SCHEMES or _has_users_proxy(request):
+            return None
+        if _says_direct(request):
+            self._go_direct(request)
+        elif unkept := META_NOT_YET.intersection(request.meta):
+            message = f"request meta {', '.join(sorted(unkept))} is not in this version"
+            logger.error("%s is not sent: %s", request, message)
+            raise NoProxyError(message)
+        elif scheme not in _PROXIED_SCHEMES:
+            self._without_proxy(request, f"a proxy cannot carry {scheme}")
+        elif self._crawl.relay is None:
+            self._without_proxy(request, "there are no proxies")
+        else:
+            return await self._with_proxy(request)
+        return None
+
+    async def process_response(self, request: Request, response: Response) -> Response | Request:
+        """Take everything of ours off the request; react when the gateway answered, not the target.
+
+        Raises:
+            GatewayRefusedError: the gateway refuses this for good, or too often.
+        """
+        flight = self._land(request)
+        if flight is None or not flight.handle:
+            return response
+        refusal = self._refusal_in(response)
+        if refusal is None:
+            self._crawl.succeeded()
+            return response
+        again = await self._react(request, refusal)
+        if again is not None:
+            return again
+        spider = self._crawl.crawler.spider
+        retry = (
+            get_retry_request(request, spider=spider, reason=_reason(refusal)) if spider else None
+        )
+        if retry is None:
+            raise GatewayRefusedError(_reason(refusal))
+        return retry
+
+    async def process_exception(self, request: Request, exception: Exception) -> Request | None:
+        """The same for a tunnel that was refused; other trouble is left to Scrapy's own retry.
+
+        Raises:
+            GatewayRefusedError: the gateway refuses this for good, or too often.
+        """
+        flight = self._land(request)
+        if flight is None or not flight.handle or self._crawl.relay is None:
+            return None
+        refusal = self._crawl.relay.refusals.find(_texts(exception))
+        if refusal is None:
+            self._crawl.verdicts[f"network_{type(exception).__name__}"] += 1
+            return None
+        return await self._react(request, refusal)
+
+    async def _with_proxy(self, request: Request) -> Request | None:
+        crawl = self._crawl
+        parts = urlparse_cached(request)
+        domain = (parts.hostname or "").lower()
+        target = join(domain, parts.port or (443 if parts.scheme == "https" else 80))
+        lane = crawl.lanes.take(target)
+        if lane is not None:
+            self._assign(request, lane, target, domain)
+            return None
+        if crawl.refill():
+            return await crawl.again(request, _NO_LANE_SECONDS)
+        crawl.stop("rf_no_proxies")
+        self._without_proxy(request, "no proxy is left that works")
+        return None
+
+    def _assign(self, request: Request, lane: Lane, target: str, domain: str) -> None:
+        crawl = self._crawl
+        assert crawl.relay is not None  # noqa: S101 - checked by the caller, narrows for the type checker
+        request.meta["proxy"] = crawl.relay.url
+        request.headers["Proxy-Authorization"] = crawl.relay.authorization(lane.number)
+        crawl.flights[request] = Flight(target, time.monotonic(), lane.handle, lane)
+        pool = lane.credential.pool if lane.credential else crawl.pool
+        crawl.meter.spend(pool, domain).requests += 1
+
+    def _land(self, request: Request) -> Flight | None:
+        flight = self._crawl.release(request)
+        if flight is not None and flight.handle:
+            for key in ("proxy", "_auth_proxy", "_scheme_proxy"):
+                request.meta.pop(key, None)
+            request.headers.pop("Proxy-Authorization", None)
+        return flight
+
+    def _go_direct(self, request: Request) -> None:
+        self._crawl.direct_requests += 1
+        self._crawl.flights[request] = Flight("", time.monotonic())
+
+    def _without_proxy(self, request: Request, why: str) -> None:
+        if self._crawl.settings.allow_direct:
+            self._go_direct(request)
+            return
+        message = f"{why}, and RF_ALLOW_DIRECT is off"
+        raise NoProxyError(message)
+
+    def _refusal_in(self, response: Response) -> Refusal | None:
+        token = response.headers.get(REFUSAL_HEADER)
+        if self._crawl.relay is None or token is None or not token.isdigit():
+            return None
+        return self._crawl.relay.refusals.by_token(int(token))
+
+    async def _react(self, request: Request, refusal: Refusal) -> Request | None:
+        """Do what the cause asks for; None leaves the request to Scrapy's own retry."""
+        crawl = self._crawl
+        crawl.verdicts[f"gateway_{refusal.cause}"] += 1
+        attempts = crawl.attempts_of(request)
+        match refusal.action:
+            case Action.RETRY:
+                return None
+            case Action.NEW_CREDENTIAL:
+                crawl.refuse_credential(refusal.handle)
+                attempts.reroutes += 1
+                if attempts.reroutes <= _REROUTES:
+                    return await crawl.again(request, 0.0)
+            case Action.WAIT:
+                attempts.waits += 1
+                if attempts.waits <= _GATEWAY_WAITS:
+                    return await crawl.again(request, _gateway_wait(refusal, attempts.waits))
+            case Action.STOP:
+                logger.error("Pool %s has no balance left: the gateway said so.", crawl.pool)
+                crawl.stop("rf_balance_exhausted")
+            case Action.GIVE_UP:
+                pass
+        message = _reason(refusal)
+        logger.warning("Gave up %s: %s", request, message)
+        raise GatewayRefusedError(message)
+
+
+def _has_users_proxy(request: Request) -> bool:
+    """Whether the user chose a proxy; Scrapy marks one that the environment chose."""
+    return bool(request.meta.get("proxy")) and not request.meta.get("_scheme_proxy")
+
+
+def _says_direct(request: Request) -> bool:
+    """The user's word, on this very request; what an environment proxy left behind is not."""
+    meta = request.meta
+    if meta.get("rf_proxy") is False or meta.get("dont_proxy"):
+        return True
+    return "proxy" in meta and meta["proxy"] is None
+
+
+def _gateway_wait(refusal: Refusal, waits: int) -> float:
+    asked = float(refusal.retry_after) if refusal.retry_after.isdecimal() else 0.0
+    return min(60.0, max(asked, 2.0 ** (waits - 1)))
+
+
+def _reason(refusal: Refusal) -> str:
+    return f"gateway {refusal.status} ({refusal.cause}) for {refusal.target}"
+
+
+def _texts(exception: BaseException) -> str:
+    """The texts of an exception and of what caused it: one of them holds the relay's token."""
+    texts: list[str] = []
+    seen: BaseException | None = exception
+    while seen is not None and len(texts) < 5:  # noqa: PLR2004 - causes do not nest deeper
+        texts.append(str(seen))
+        texts.extend(str(reason) for reason in getattr(seen, "reasons", ()))
+        seen = seen.__cause__ or seen.__context__
+    return " ".join(texts)

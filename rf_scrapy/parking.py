@@ -1,0 +1,105 @@
+"""Requests that wait for a moment to come, outside the engine, so that they hold no place in it.
+
+A middleware that has to wait returns `parking.hold(request, seconds)`. The engine then offers that
+copy to its scheduler; we veto the scheduling (`request_scheduled` may raise `IgnoreRequest`) and
+keep the copy until its time has come. Nothing else of the crawl notices.
+
+Requests that something awaits directly (robots.txt, media, `engine.download_async`) never reach
+the scheduler: they come straight back to the middleware, which then waits in place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from scrapy import signals
+from scrapy.exceptions import DontCloseSpider, IgnoreRequest
+
+from rf_scrapy import compat
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+
+ROOM: Final = 1_000
+"""Requests parked at most; beyond it a request waits in place, which holds the crawl back."""
+
+_GLANCE_SECONDS: Final = 0.25
+
+
+class Parking:
+    """The parked requests of one crawler.
+
+    A held request is in exactly one of two places: `_announced`, between the middleware and the
+    scheduler, or `_parked`, with a timer running.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._announced: dict[Request, float] = {}
+        self._parked: dict[Request, asyncio.TimerHandle] = {}
+        crawler.signals.connect(self._scheduled, signals.request_scheduled)
+        crawler.signals.connect(self._idle, signals.spider_idle)
+
+    def __len__(self) -> int:
+        return len(self._parked)
+
+    def opened(self) -> None:
+        """The engine is there: requests still parked at the end go back to its scheduler."""
+        compat.before_scheduler_closes(self._crawler, self._leftovers)
+
+    async def hold(self, request: Request, seconds: float) -> Request:
+        """Return a copy of a request that will come by again after that time.
+
+        With no room left it comes back soon and has to ask again.
+        """
+        waiting: Request = request.replace(dont_filter=True)
+        if len(self._parked) < ROOM:
+            self._announced[waiting] = _now() + seconds
+        else:
+            await self._stay(min(seconds, _GLANCE_SECONDS))
+        return waiting
+
+    async def arrive(self, request: Request) -> None:
+        """Wait out the rest in place when a held request came straight back, awaited by someone."""
+        due = self._announced.pop(request, None)
+        if due is not None:
+            await self._stay(due - _now())
+
+    async def _stay(self, seconds: float) -> None:
+        """Wait in place, but not longer than the crawl lives."""
+        glances = int(seconds / _GLANCE_SECONDS) + 1
+        for _ in range(glances):
+            if compat.is_closing(self._crawler):
+                return
+            await asyncio.sleep(min(seconds, _GLANCE_SECONDS))
+
+    def _scheduled(self, request: Request) -> None:
+        due = self._announced.pop(request, None)
+        if due is None or compat.is_closing(self._crawler):
+            return
+        loop = asyncio.get_running_loop()
+        self._parked[request] = loop.call_at(due, self._leave, request)
+        message = "parked until its domain may be asked again"
+        raise IgnoreRequest(message)
+
+    def _leave(self, request: Request) -> None:
+        del self._parked[request]
+        if self._crawler.engine.spider is not None:
+            self._crawler.engine.crawl(request)
+
+    def _idle(self) -> None:
+        if self._parked:
+            raise DontCloseSpider
+
+    def _leftovers(self) -> Iterator[Request]:
+        while self._parked:
+            request, timer = self._parked.popitem()
+            timer.cancel()
+            yield request
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

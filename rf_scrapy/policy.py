@@ -1,0 +1,94 @@
+"""Before Scrapy's own retry: leaves a domain alone that says *slower*, and no other."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+from scrapy.exceptions import NotConfigured
+from scrapy.utils.httpobj import urlparse_cached
+
+from rf_core.patience import Pause, answered, refused
+from rf_core.retry_after import parse_date, parse_retry_after
+from rf_scrapy.crawl import Crawl, crawl_of
+from rf_scrapy.extension import CrawlReporter, require_component
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+
+
+class BackoffMiddleware:
+    """Downloader middleware, at 560: outside Retry, before redirects and cookies."""
+
+    def __init__(self, crawl: Crawl) -> None:
+        self._crawl = crawl
+        self._pauses: dict[str, Pause] = {}
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> BackoffMiddleware:
+        """Build it for a crawler.
+
+        Raises:
+            SettingsError: `CrawlReporter` is not listed in EXTENSIONS.
+        """
+        crawl = crawl_of(crawler)
+        if not crawl.settings.enabled:
+            raise NotConfigured
+        require_component(crawler, CrawlReporter, "EXTENSIONS", 0)
+        return cls(crawl)
+
+    async def process_request(self, request: Request) -> Request | None:
+        """Send a request away for as long as its domain wants to be left alone."""
+        await self._crawl.parking.arrive(request)
+        pause = self._pauses.get(_domain(request))
+        wait = pause.wait_seconds(time.monotonic()) if pause else 0.0
+        return await self._crawl.again(request, wait) if wait else None
+
+    async def process_response(self, request: Request, response: Response) -> Response | Request:
+        """Turn *slower* into a pause of that domain; hand the answer on after too many of them."""
+        crawl = self._crawl
+        flight = crawl.flights.get(request)
+        if flight is None or "cached" in response.flags:
+            return response
+        domain = _domain(request)
+        pause = self._pauses.get(domain, Pause())
+        if response.status not in crawl.settings.backoff_http_codes:
+            if pause.step:
+                self._pauses[domain] = answered(pause, sent_at=flight.sent_at)
+            return response
+        crawl.verdicts[f"target_{response.status}"] += 1
+        now = time.monotonic()
+        outcome = refused(
+            pause,
+            now=now,
+            sent_at=flight.sent_at,
+            retry_after=_retry_after(response),
+            cap=crawl.settings.backoff_max,
+            chance=random.random(),  # noqa: S311 - spreads load, guards nothing
+        )
+        self._pauses[domain] = outcome.pause
+        crawl.backoffs[domain] = outcome.pause.until
+        if outcome.new_step:
+            crawl.backoff_steps += 1
+            crawl.backoff_seconds += outcome.pause.until - now
+        attempts = crawl.attempts_of(request)
+        attempts.backoffs += 1
+        if attempts.backoffs > crawl.settings.backoff_retry_times:
+            return response
+        return await crawl.again(request, outcome.pause.wait_seconds(now))
+
+
+def _domain(request: Request) -> str:
+    return (urlparse_cached(request).hostname or "").lower()
+
+
+def _retry_after(response: Response) -> float | None:
+    """Seconds, fraction or date (RFC 9110, 10.2.3), by the answer's own clock when it has one."""
+    raw = response.headers.get("Retry-After")
+    if raw is None:
+        return None
+    date = parse_date((response.headers.get("Date") or b"").decode("latin-1"))
+    return parse_retry_after(raw.decode("latin-1"), now=time.time() if date is None else date)

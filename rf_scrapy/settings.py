@@ -1,0 +1,271 @@
+"""Every Scrapy setting of the add-on: one table that start-up, documentation and tests read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from rf_core.errors import SettingsError
+from rf_core.redaction import Secret
+
+if TYPE_CHECKING:
+    from scrapy.settings import BaseSettings
+
+PROXY_TYPES: Final = ("rotating", "sticky", "mobile_rotating", "mobile_sticky")
+
+
+def _flag(value: Any) -> bool:
+    text = str(value).strip().lower()
+    if text in {"1", "true", "yes", "on"}:
+        return True
+    if text in {"0", "false", "no", "off"}:
+        return False
+    message = "write True or False"
+    raise ValueError(message)
+
+
+def _text(value: Any) -> str:
+    text = str(value).strip()
+    if not text:
+        message = "write a name, or leave the setting out"
+        raise ValueError(message)
+    return text
+
+
+def _count(low: int, high: int) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        message = f"write a whole number from {low:,} to {high:,}"
+        try:
+            number = int(str(value).strip())
+        except ValueError:
+            raise ValueError(message) from None
+        if isinstance(value, bool) or not low <= number <= high:
+            raise ValueError(message)
+        return number
+
+    return parse
+
+
+def _seconds(value: Any) -> float:
+    message = "write a number of seconds above 0"
+    try:
+        number = float(str(value).strip())
+    except ValueError:
+        raise ValueError(message) from None
+    if not 0 < number < float("inf"):
+        raise ValueError(message)
+    return number
+
+
+def _statuses(value: Any) -> frozenset[int]:
+    message = "write a list of HTTP statuses, such as [429, 503]"
+    parts = value.strip("[]() ").split(",") if isinstance(value, str) else value
+    try:
+        codes = frozenset(int(part) for part in parts if str(part).strip())
+    except (TypeError, ValueError):
+        raise ValueError(message) from None
+    if any(not 100 <= code <= 599 for code in codes):  # noqa: PLR2004 - RFC 9110, 15
+        raise ValueError(message)
+    return codes
+
+
+def _only(choice: str) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        if str(value).strip() != choice:
+            message = f'only "{choice}" works in this version'
+            raise ValueError(message)
+        return choice
+
+    return parse
+
+
+def _proxy_type(value: Any) -> str:
+    # An open set (C-041): discovery has the last word, this only helps with the spelling.
+    return _text(value).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One Scrapy setting: how it is called, read and explained."""
+
+    name: str
+    field: str
+    default: Any
+    parse: Callable[[Any], Any]
+    meaning: str
+
+
+SETTINGS: Final = (
+    Setting("RF_ENABLED", "enabled", True, _flag, "The switch."),
+    Setting("RF_POOL", "pool", None, _text, "Pool id; the account's default pool without it."),
+    Setting("RF_COUNTRY", "country", None, _text, "Country of the exits, as `us`."),
+    Setting("RF_STATE", "state", None, _text, "US state of the exits, as `CA`."),
+    Setting(
+        "RF_PROXY_TYPE",
+        "proxy_type",
+        "rotating",
+        _proxy_type,
+        "`rotating`, `sticky`, `mobile_rotating` or `mobile_sticky`.",
+    ),
+    Setting(
+        "RF_SESSION_MINUTES",
+        "session_minutes",
+        None,
+        _count(1, 1_440),
+        "How long a sticky credential keeps its exit; the pool's default without it.",
+    ),
+    Setting(
+        "RF_ROTATE",
+        "rotate",
+        "tunnel",
+        _only("tunnel"),
+        "What a rotation unit is: a tunnel with keep-alive, the cheapest.",
+    ),
+    Setting(
+        "RF_LIVE_PROXIES",
+        "live_proxies",
+        16,
+        _count(1, 1_000),
+        "Credentials in use at once; bounds sockets whatever the order's size.",
+    ),
+    Setting(
+        "RF_QUANTITY",
+        "quantity",
+        None,
+        _count(1, 250_000),
+        "Credentials per order; twice `RF_LIVE_PROXIES` without it.",
+    ),
+    Setting(
+        "RF_ALLOW_DIRECT",
+        "allow_direct",
+        False,
+        _flag,
+        "Whether requests may leave from the machine's own address when there is no proxy.",
+    ),
+    Setting(
+        "RF_BACKOFF_HTTP_CODES",
+        "backoff_http_codes",
+        frozenset({429, 503}),
+        _statuses,
+        "Answers of a target that mean *slower*.",
+    ),
+    Setting(
+        "RF_BACKOFF_MAX",
+        "backoff_max",
+        300.0,
+        _seconds,
+        "The longest a domain is left alone, in seconds.",
+    ),
+    Setting(
+        "RF_BACKOFF_RETRY_TIMES",
+        "backoff_retry_times",
+        8,
+        _count(0, 1_000),
+        "How often one request waits for its domain before its answer is handed on.",
+    ),
+    Setting("RF_ROBOTS", "robots", "proxy", _only("proxy"), "Where robots.txt is fetched through."),
+    Setting("RF_MEDIA", "media", "proxy", _only("proxy"), "Where media files are fetched through."),
+    Setting("RF_PROFILE", "profile", None, _text, "Profile of config.toml; as the variable."),
+    Setting("RF_BASE_URL", "base_url", None, _text, "Address of the API; as the variable."),
+    Setting("RF_STORE", "store", None, _text, "Where state is shared; as the variable."),
+    Setting(
+        "RF_TELEMETRY",
+        "telemetry",
+        True,
+        _flag,
+        "Publish this crawl to the local state for the monitor.",
+    ),
+)
+
+NOT_YET: Final[Mapping[str, str]] = {
+    "RF_BUDGET": "no spending cap is enforced by this version",
+    "RF_FLOOR": "no floor is enforced by this version",
+    "RF_ON_EXHAUSTED": "an exhausted pool always closes the crawl in this version",
+    "RF_BAN_HTTP_CODES": "bans are not judged by this version",
+    "RF_BAN_RETRY_TIMES": "bans are not judged by this version",
+    "RF_BAN_POLICY": "bans are not judged by this version",
+}
+"""Settings that exist in the plan only. Taking them silently would promise what is not kept."""
+
+META_NOT_YET: Final = frozenset(
+    {
+        "rf_session",
+        "rf_session_end",
+        "rf_pool",
+        "rf_country",
+        "rf_state",
+        "rf_proxy_type",
+        "rf_session_minutes",
+        "rf_rotate",
+    },
+)
+"""Request meta keys of the plan. A request that asks for one is refused, not half served."""
+
+KEY_SETTING: Final = "RF_API_KEY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrawlSettings:
+    """The settings of one crawl, read and checked. Fields as in :data:`SETTINGS`."""
+
+    enabled: bool
+    pool: str | None
+    country: str | None
+    state: str | None
+    proxy_type: str
+    session_minutes: int | None
+    rotate: str
+    live_proxies: int
+    quantity: int | None
+    allow_direct: bool
+    backoff_http_codes: frozenset[int]
+    backoff_max: float
+    backoff_retry_times: int
+    robots: str
+    media: str
+    profile: str | None
+    base_url: str | None
+    store: str | None
+    telemetry: bool
+
+
+def read_settings(settings: BaseSettings) -> CrawlSettings:
+    """Read every `RF_` setting of a crawler.
+
+    Raises:
+        SettingsError: a value cannot be read, or a setting is not kept by this version.
+    """
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        raw = settings.get(setting.name)
+        if raw is None:
+            values[setting.field] = setting.default
+            continue
+        try:
+            values[setting.field] = setting.parse(raw)
+        except ValueError as error:
+            message = f"{setting.name} = {raw!r} cannot be used."
+            raise SettingsError(message, way_out=f"In settings.py, {error}.") from None
+    for name, reason in NOT_YET.items():
+        if settings.get(name) is not None:
+            message = f"{name} is set, but {reason}."
+            raise SettingsError(message, way_out=f"Remove {name} to run without it.")
+    return CrawlSettings(**values)
+
+
+def unknown_settings(settings: BaseSettings) -> dict[str, str]:
+    """Return settings that begin with `RF_` and mean nothing to us, with the nearest known name."""
+    known = {setting.name for setting in SETTINGS} | set(NOT_YET) | {KEY_SETTING}
+    strangers = [name for name in settings if name.startswith("RF_") and name not in known]
+    return {name: next(iter(difflib.get_close_matches(name, known, n=1)), "") for name in strangers}
+
+
+def take_key(settings: BaseSettings) -> Secret | None:
+    """Take the API key out of the settings, where debugging extensions could print it."""
+    value = settings.get(KEY_SETTING)
+    if value is None:
+        return None
+    settings.delete(KEY_SETTING, priority="cmdline")
+    return Secret(str(value))

@@ -1,0 +1,66 @@
+"""Every Scrapy stat of ours: one table from the crawl's counts to their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from rf_scrapy.crawl import Crawl
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """One stat: its name, what it counts, and where that stands."""
+
+    name: str
+    meaning: str
+    read: Callable[[Crawl], Any]
+
+
+def _requests(crawl: Crawl) -> int:
+    return sum(spend.requests for spend in crawl.meter.spends.values())
+
+
+STATS: Final = (
+    Stat("rf/wire_bytes/up", "Billed bytes sent to the gateway", lambda c: c.meter.up_bytes),
+    Stat("rf/wire_bytes/down", "Billed bytes read from it", lambda c: c.meter.down_bytes),
+    Stat("rf/spent_bytes", "Billed bytes, both ways", lambda c: c.meter.wire_bytes),
+    Stat(
+        "rf/unbilled_bytes",
+        "Bytes of exchanges the gateway refused itself",
+        lambda c: c.meter.unbilled_bytes,
+    ),
+    Stat("rf/requests/proxied", "Requests sent through a proxy", _requests),
+    Stat(
+        "rf/requests/direct", "Requests sent without one, on purpose", lambda c: c.direct_requests
+    ),
+    Stat("rf/orders", "Orders of credentials", lambda c: c.orders),
+    Stat("rf/proxies/live", "Lanes with a working credential", lambda c: c.lanes.live),
+    Stat("rf/proxies/used", "Distinct credentials used", lambda c: c.lanes.used),
+    Stat("rf/proxies/retired", "Credentials refused for good", lambda c: c.lanes.refused),
+    Stat("rf/tunnels", "CONNECT tunnels that were opened", lambda c: c.meter.tunnels),
+    Stat(
+        "rf/replays",
+        "Requests sent again because a kept-alive connection had died",
+        lambda c: c.meter.replays,
+    ),
+    Stat("rf/backoff/count", "Pauses of a domain, a burst counted once", lambda c: c.backoff_steps),
+    Stat("rf/backoff/seconds", "Their length together", lambda c: round(c.backoff_seconds, 3)),
+)
+
+VERDICT_PREFIX: Final = "rf/verdict/"
+
+
+def stats_of(crawl: Crawl) -> Mapping[str, Any]:
+    """Return every stat of a crawl as it stands."""
+    values = {stat.name: stat.read(crawl) for stat in STATS}
+    values |= {f"{VERDICT_PREFIX}{name}": count for name, count in crawl.verdicts.items()}
+    return values
+
+
+def write_stats(crawl: Crawl) -> None:
+    """Write them to Scrapy's collector."""
+    for name, value in stats_of(crawl).items():
+        crawl.crawler.stats.set_value(name, value)

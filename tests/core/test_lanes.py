@@ -1,0 +1,126 @@
+"""The live set: bounded, fair, and never a refused credential twice."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rf_core.lanes import Credential, Lanes
+from rf_core.models import Proxy
+from rf_core.redaction import Secret
+
+
+def credentials(count, pool="premium"):
+    return [
+        Credential(Proxy("127.0.0.1", 8000, f"user-{number}", Secret("pw")), pool)
+        for number in range(count)
+    ]
+
+
+def test_requests_spread_over_the_lanes_in_turn():
+    lanes = Lanes(3)
+    lanes.add(credentials(3))
+    assert [lanes.take("a:80").number for _ in range(6)] == [0, 1, 2, 0, 1, 2]
+
+
+def test_the_least_busy_lane_is_next():
+    lanes = Lanes(2)
+    lanes.add(credentials(2))
+    first, _second = lanes.take("a:80"), lanes.take("a:80")
+    lanes.release(first, "a:80")
+    assert lanes.take("a:80") is first
+
+
+def test_without_credentials_there_is_no_lane():
+    assert Lanes(4).take("a:80") is None
+
+
+def test_one_credential_serves_every_lane():
+    """C-072: a list that names one user again and again is legal and must work."""
+    lanes = Lanes(4)
+    assert lanes.add(credentials(1) * 5) == 1
+    assert lanes.live == 4
+    assert {lane.handle for lane in lanes} == {credentials(1)[0].handle}
+
+
+def test_a_refused_credential_leaves_its_lane_when_nothing_is_in_flight():
+    lanes = Lanes(1)
+    lanes.add(credentials(2))
+    lane = lanes.take("a:80")
+    refused = lane.handle
+    assert lanes.refuse(refused) == ()
+    assert lanes.take("a:80") is None
+    assert lanes.release(lane, "a:80") is True
+    assert lanes.renew(lane) is True
+    assert lane.handle != refused
+    assert repr(lanes) == "<Lanes 1/1 live, 0 spare, 1 refused>"
+
+
+def test_a_refused_credential_ordered_again_is_not_taken_in():
+    lanes = Lanes(1)
+    lanes.add(credentials(1))
+    (free,) = lanes.refuse(credentials(1)[0].handle)
+    assert lanes.renew(free) is False
+    assert lanes.add(credentials(1)) == 0
+    assert lanes.take("a:80") is None
+
+
+def test_a_lane_in_use_is_never_renewed():
+    lanes = Lanes(1)
+    lanes.add(credentials(2))
+    lane = lanes.take("a:80")
+    with pytest.raises(ValueError, match="still carries requests"):
+        lanes.renew(lane)
+
+
+def test_nothing_is_released_twice():
+    lanes = Lanes(1)
+    lanes.add(credentials(1))
+    lane = lanes.take("a:80")
+    lanes.release(lane, "a:80")
+    with pytest.raises(ValueError, match="carries nothing"):
+        lanes.release(lane, "a:80")
+
+
+def test_a_lane_knows_which_targets_it_is_busy_with():
+    lanes = Lanes(1)
+    lanes.add(credentials(1))
+    lane = lanes.take("a:80")
+    lanes.take("b:443")
+    lanes.release(lane, "a:80")
+    assert dict(lane.targets) == {"b:443": 1}
+
+
+def test_a_handle_is_no_secret_and_tells_credentials_apart():
+    one, two = credentials(2)
+    assert one.handle != two.handle
+    assert "user" not in one.handle
+    assert "pw" not in repr(one)
+
+
+@given(
+    size=st.integers(1, 5),
+    stock=st.integers(0, 8),
+    steps=st.lists(st.tuples(st.sampled_from("trx"), st.integers(0, 9)), max_size=60),
+)
+def test_whatever_happens_no_refused_credential_gets_a_new_request(size, stock, steps):
+    lanes = Lanes(size)
+    lanes.add(credentials(stock))
+    flying, refused = [], set()
+    for action, pick in steps:
+        if action == "t":
+            lane = lanes.take("a:80")
+            if lane is not None:
+                assert lane.handle not in refused
+                flying.append(lane)
+        elif action == "r" and flying:
+            lane = flying.pop(pick % len(flying))
+            if lanes.release(lane, "a:80"):
+                lanes.renew(lane)
+        elif action == "x":
+            handle = list(lanes)[pick % size].handle
+            if handle:
+                refused.add(handle)
+                for lane in lanes.refuse(handle):
+                    lanes.renew(lane)
+    assert lanes.refused == len(refused)
+    assert sum(lane.in_flight for lane in lanes) == len(flying)
