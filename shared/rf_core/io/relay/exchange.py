@@ -133,6 +133,7 @@ class Exchange:
         self._passing = False
         self._swallowing = False
         self._complete = False
+        self._framed_keep_alive = False
 
     # The request
 
@@ -229,6 +230,8 @@ class Exchange:
         self._status = self._parser.get_status_code()
         if self._complete:
             return
+        # The parser forgets this once the message is complete.
+        self._framed_keep_alive = bool(self._parser.should_keep_alive())
         headers = lower_names(self._answer_headers)
         if is_gateways_own(self._status, headers):
             self._swallowing = True
@@ -280,7 +283,7 @@ class Exchange:
 
     def _keeps_alive(self, headers: dict[str, str]) -> bool:
         if not self._is_head:
-            return bool(self._parser.should_keep_alive())
+            return self._framed_keep_alive
         return "close" not in headers.get("connection", "").lower()
 
     # Endings
