@@ -1,0 +1,1 @@
+"""The crawl that `rf demo` watches: an ordinary Scrapy project with the one line added."""

@@ -1,0 +1,6 @@
+import scrapy
+
+
+class Book(scrapy.Item):
+    url = scrapy.Field()
+    size = scrapy.Field()

@@ -1,0 +1,3 @@
+class BookshopPipeline:
+    def process_item(self, item):
+        return item

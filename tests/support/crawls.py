@@ -1,0 +1,86 @@
+"""Real crawls in processes of their own, and what they left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+RUNNER = Path(__file__).with_name("run_crawl.py")
+ADDON = {"ADDONS": {"rf_scrapy.Addon": 500}}
+BY_HAND = {
+    "DOWNLOADER_MIDDLEWARES": {
+        "rf_scrapy.BackoffMiddleware": 560,
+        "rf_scrapy.ProxyMiddleware": 950,
+    },
+    "EXTENSIONS": {"rf_scrapy.CrawlReporter": 0},
+}
+AIOHTTP = {
+    "DOWNLOAD_HANDLERS": dict.fromkeys(
+        ("http", "https"), "scrapy.core.downloader.handlers._aiohttp.AiohttpDownloadHandler"
+    ),
+}
+
+
+@dataclass
+class Outcome:
+    """What a crawl left: its stats, its log, its exit code."""
+
+    stats: dict
+    log: str
+    returncode: int
+
+    @property
+    def wire_bytes(self):
+        return self.stats["rf/wire_bytes/up"] + self.stats["rf/wire_bytes/down"]
+
+
+def environment(folder: Path, sandbox=None, **extra: str) -> dict[str, str]:
+    """The environment of a user who has exported what `rf sandbox` printed, and nothing of ours."""
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("RF_") and "proxy" not in name.lower()
+    }
+    env["RF_STATE_DIR"] = str(folder / "state")
+    env["RF_CACHE_DIR"] = str(folder / "cache")
+    env["RF_CONFIG"] = str(folder / "config.toml")
+    if sandbox is not None:
+        env |= sandbox.ready["env"]
+    return env | extra
+
+
+def crawl(folder: Path, spider: str, settings: dict, env: dict[str, str], seconds=60) -> Outcome:
+    """Run a spider's source to its end, within a bound."""
+    (folder / "spider.py").write_text("import scrapy\n" + textwrap.dedent(spider))
+    base = {"TELNETCONSOLE_ENABLED": False, "LOG_LEVEL": "DEBUG", "ROBOTSTXT_OBEY": False}
+    (folder / "settings.json").write_text(json.dumps(base | settings))
+    stats = folder / "stats.json"
+    stats.unlink(missing_ok=True)
+    done = subprocess.run(
+        [sys.executable, RUNNER, folder / "spider.py", folder / "settings.json", stats],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    return Outcome(
+        json.loads(stats.read_text()) if stats.exists() else {},
+        done.stdout + done.stderr,
+        done.returncode,
+    )
+
+
+def gateway_bytes(sandbox, *, billed=True) -> int:
+    """The gateway's own count, over all its rows."""
+    return sum(
+        row["bytes_up"] + row["bytes_down"]
+        for row in sandbox.traffic()["traffic"]
+        if row["billed"] is billed
+    )
