@@ -19,11 +19,8 @@ BY_HAND = {
     },
     "EXTENSIONS": {"rf_scrapy.CrawlReporter": 0},
 }
-AIOHTTP = {
-    "DOWNLOAD_HANDLERS": dict.fromkeys(
-        ("http", "https"), "scrapy.core.downloader.handlers._aiohttp.AiohttpDownloadHandler"
-    ),
-}
+_AIOHTTP_HANDLER = "scrapy.core.downloader.handlers._aiohttp.AiohttpDownloadHandler"
+AIOHTTP = {"DOWNLOAD_HANDLERS": dict.fromkeys(("http", "https"), _AIOHTTP_HANDLER)}
 
 
 @dataclass

@@ -1,0 +1,151 @@
+"""Discovery documents on disk, in a diskcache that never unpickles.
+
+Stock diskcache unpickles whatever its database says, and follows file names in it: a planted row
+runs code. This `Disk` stores text keys and inline JSON text only, refuses every other kind of row on
+read and never touches a side file. The only module that imports diskcache; trouble is a miss.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import diskcache
+from diskcache.core import MODE_RAW, UNKNOWN
+
+from rf_core.errors import StateError
+from rf_core.io.folders import private_folder
+
+_SETTINGS: Final = {
+    "statistics": 0,
+    "tag_index": 0,
+    "eviction_policy": "none",
+    "size_limit": 2**26,
+    "cull_limit": 0,
+    "disk_min_file_size": 2**30,
+    "disk_pickle_protocol": 0,
+    "sqlite_mmap_size": 0,
+}
+_MISS: Final = (sqlite3.Error, OSError, ValueError, TypeError, KeyError, diskcache.Timeout)
+
+
+class RefusedRowError(ValueError):
+    """A row of the cache is not what this program writes."""
+
+
+class JsonTextDisk(diskcache.Disk):  # type: ignore[misc] # diskcache is untyped
+    """Reads and writes inline JSON text under text keys, and nothing else."""
+
+    def put(self, key: Any) -> tuple[str, bool]:
+        """Return a text key as it is, raw."""
+        if not isinstance(key, str):
+            raise RefusedRowError
+        return key, True
+
+    def get(self, key: Any, raw: Any) -> str:
+        """Return a raw text key; refuse anything that would have to be unpickled."""
+        if not raw or not isinstance(key, str):
+            raise RefusedRowError
+        return key
+
+    def store(self, value: Any, read: Any, key: Any = UNKNOWN) -> tuple[int, int, None, str]:  # noqa: ARG002 - its signature
+        """Return the row of a JSON document: raw mode, no file, text."""
+        if read:
+            raise RefusedRowError
+        return 0, MODE_RAW, None, json.dumps(value)
+
+    def fetch(self, mode: Any, filename: Any, value: Any, read: Any) -> Any:
+        """Read such a row; refuse pickles, files and blobs."""
+        if mode != MODE_RAW or filename is not None or read or not isinstance(value, str):
+            raise RefusedRowError
+        return json.loads(value)
+
+    def remove(self, _file_path: Any) -> None:
+        """Never remove a file a row names."""
+
+
+class DiscoveryCache:
+    """Documents by name with the time they were fetched. Never raises: trouble is a miss.
+
+    Attributes:
+        trouble: Why there is no cache, for a finding; "" when all is well.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "discovery"
+        self._parent = folder
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="discovery")
+        self._cache: Any = None
+        self._closed = False
+        self.trouble = ""
+
+    async def get(self, name: str) -> tuple[float, dict[str, Any]] | None:
+        """Return (fetched at, document), or None."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._get, name)
+
+    async def put(self, name: str, fetched_at: float, document: dict[str, Any]) -> None:
+        """Keep a document."""
+        await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._put, name, fetched_at, document
+        )
+
+    async def close(self) -> None:
+        """Close the database. Repeatable."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+            self._thread.shutdown(wait=True)
+
+    def _get(self, name: str) -> tuple[float, dict[str, Any]] | None:
+        cache = self._open()
+        if cache is None:
+            return None
+        try:
+            stored = cache.get(name)
+        except _MISS:
+            self._recreate()
+            return None
+        if not isinstance(stored, dict) or not isinstance(stored.get("document"), dict):
+            return None
+        fetched_at = stored.get("fetched_at")
+        return (float(fetched_at), stored["document"]) if isinstance(fetched_at, float) else None
+
+    def _put(self, name: str, fetched_at: float, document: dict[str, Any]) -> None:
+        cache = self._open()
+        if cache is None:
+            return
+        try:
+            cache.set(name, {"fetched_at": fetched_at, "document": document})
+        except _MISS:
+            self._recreate()
+
+    def _open(self) -> Any:
+        if self._cache is not None or self.trouble:
+            return self._cache
+        try:
+            private_folder(self._parent)
+            private_folder(self._folder)
+            self._cache = diskcache.Cache(
+                str(self._folder), timeout=1.0, disk=JsonTextDisk, **_SETTINGS
+            )
+            (self._folder / "cache.db").chmod(0o600)
+        except StateError as error:
+            self.trouble = str(error)
+        except _MISS as error:
+            self.trouble = f"The discovery cache in {self._folder} cannot be used: {error}."
+        return self._cache
+
+    def _recreate(self) -> None:
+        """A tampered or damaged database is thrown away, whole."""
+        self._close()
+        for name in ("cache.db", "cache.db-wal", "cache.db-shm"):
+            (self._folder / name).unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        cache, self._cache = self._cache, None
+        if cache is not None:
+            cache.close()

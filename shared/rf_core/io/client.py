@@ -1,0 +1,230 @@
+"""The API client: a slot for each attempt, the request, the answer, another try if it pays.
+
+The only module that imports httpx, and only when a client is opened.
+"""
+
+from __future__ import annotations
+
+import random
+import ssl
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from rf_core import parsing, protocol
+from rf_core.errors import DeadlineError, RateLimitedError, ResiFactoryError, TransportError
+from rf_core.governor import Priority
+from rf_core.io.clock import Clock, SystemClock
+from rf_core.models import Account, Balance, Batch, Discovery, Order, Usage
+from rf_core.protocol import Answer, Call
+from rf_core.redaction import redact
+from rf_core.retries import pause_before_retry
+from rf_core.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from rf_core.io.windows import Ticket, Windows
+
+CONNECT_SECONDS: Final = 10.0
+_READ_SECONDS: Final = 20.0
+_BYTES_PER_SECOND: Final = 1_000_000
+_CONNECTIONS: Final = 10
+_LARGEST_ANSWER: Final = 128 * 1024 * 1024
+
+
+class AsyncClient:
+    """The five calls of the API, and any other through :meth:`request`.
+
+    Args:
+        windows: Where slots come from; None sends without asking, for tests of the wire.
+        deadline_seconds: How long one call may take with all its waiting and attempts.
+
+    An async context manager; closing twice is fine. Redirects are never followed, environment
+    proxies never used, TLS always verified.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        windows: Windows | None,
+        clock: Clock | None = None,
+        deadline_seconds: float = 60.0,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._settings = settings
+        self._windows = windows
+        self._clock = clock or SystemClock()
+        self._deadline_seconds = deadline_seconds
+        self._chance = chance
+        self._http: httpx.AsyncClient | None = None
+
+    def __repr__(self) -> str:
+        return f"<AsyncClient {self._settings.base_url}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections. Repeatable."""
+        http, self._http = self._http, None
+        if http is not None:
+            await http.aclose()
+
+    async def me(self, *, priority: Priority = "normal") -> Account:
+        """Ask who this key is (C-105)."""
+        return parsing.account(await self._call(protocol.me(), priority))
+
+    async def pools(self, *, priority: Priority = "normal") -> Discovery:
+        """Ask what pools and targeting there are (C-101)."""
+        return parsing.discovery(await self.pools_document(priority=priority))
+
+    async def pools_document(self, *, priority: Priority = "normal") -> dict[str, Any]:
+        """Return the same as it came, fit to be stored."""
+        return await self._call(protocol.pools(), priority)
+
+    async def balance(self, *, priority: Priority = "normal") -> Balance:
+        """Ask what every pool has left (C-090)."""
+        return parsing.balance(await self._call(protocol.balance(), priority))
+
+    async def usage(self, limit: int = 100, *, priority: Priority = "normal") -> Usage:
+        """Ask for the top domains (C-095)."""
+        return parsing.usage(await self._call(protocol.usage(limit), priority))
+
+    async def generate(self, order: Order, *, priority: Priority = "normal") -> Batch:
+        """Order proxies: one slot of `generate`. Demo batches come back marked (C-068)."""
+        return parsing.batch(await self._call(protocol.proxies(order), priority))
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        priority: Priority = "normal",
+    ) -> dict[str, Any]:
+        """Call anything else under the base URL, governed as a read (C-148)."""
+        call = Call(method, path, params=params or {}, body=body)
+        return await self._call(call, priority)
+
+    async def _call(self, call: Call, priority: Priority) -> dict[str, Any]:
+        give_up_at = self._clock.monotonic() + self._deadline_seconds
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await self._attempt(call, priority, give_up_at)
+            except DeadlineError:
+                raise
+            except ResiFactoryError as error:
+                pause = pause_before_retry(error, attempt=attempt, chance=self._chance())
+                if pause is None or self._clock.monotonic() + pause >= give_up_at:
+                    raise
+                await self._clock.sleep(pause)
+
+    async def _attempt(self, call: Call, priority: Priority, give_up_at: float) -> dict[str, Any]:
+        timeout = _READ_SECONDS + call.answer_bytes / _BYTES_PER_SECOND
+        ticket: Ticket | None = None
+        if self._windows is not None and call.group is not None:
+            ticket = await self._windows.acquire(
+                call.group,
+                priority=priority,
+                within_seconds=give_up_at - self._clock.monotonic(),
+                timeout_seconds=CONNECT_SECONDS + timeout,
+            )
+        try:
+            answer = await self._send(call, timeout)
+        except TransportError as error:
+            if ticket is not None and self._windows is not None and not error.sent:
+                await self._windows.unsend(ticket)
+            raise
+        return await self._settle(call, answer, ticket)
+
+    async def _settle(self, call: Call, answer: Answer, ticket: Ticket | None) -> dict[str, Any]:
+        refused_after: float | None = None
+        try:
+            return protocol.read(answer, call, now=self._clock.wall())
+        except RateLimitedError as error:
+            refused_after = error.retry_after or 0.0
+            raise
+        finally:
+            if ticket is not None and self._windows is not None:
+                await self._windows.settle(
+                    ticket, protocol.rate_headers(answer), refused_after=refused_after
+                )
+
+    async def _send(self, call: Call, read_seconds: float) -> Answer:
+        import httpx  # noqa: PLC0415 - 136 ms that a command without a call need not pay
+
+        http = self._http or self._open()
+        try:
+            async with http.stream(
+                call.method,
+                protocol.join_url(self._settings.base_url, call.path),
+                params=dict(call.params),
+                content=call.body,
+                headers=protocol.request_headers(
+                    self._settings.require_key(), version=_version(), body=call.body is not None
+                ),
+                timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS),
+            ) as response:
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > _LARGEST_ANSWER:
+                        raise TransportError("The API's answer is larger than any should be.")
+        except httpx.ConnectError as error:
+            raise self._unreachable("cannot be reached", error, sent=False) from None
+        except httpx.ConnectTimeout as error:
+            raise self._unreachable("does not answer", error, sent=False) from None
+        except httpx.TimeoutException as error:
+            raise self._unreachable("did not answer in time", error) from None
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
+            raise self._unreachable("broke off", error) from None
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status_code, headers, bytes(body))
+
+    def _unreachable(self, what: str, error: Exception, *, sent: bool = True) -> TransportError:
+        detail = redact(str(error)) or type(error).__name__
+        message = f"The API at {self._settings.base_url} {what}: {detail}."
+        return TransportError(message, sent=sent, way_out="Check the network and RF_BASE_URL.")
+
+    def _open(self) -> httpx.AsyncClient:
+        import httpx  # noqa: PLC0415 - see _send
+
+        self._http = httpx.AsyncClient(
+            trust_env=False,
+            follow_redirects=False,
+            verify=_tls(),
+            limits=httpx.Limits(max_connections=_CONNECTIONS),
+        )
+        return self._http
+
+
+def _tls() -> ssl.SSLContext:
+    """One context for the process: building one takes 20 ms and more."""
+    global _context  # noqa: PLW0603 - a cache of an immutable thing
+    if _context is None:
+        import certifi  # noqa: PLC0415 - comes with httpx, loaded with it
+
+        _context = ssl.create_default_context(cafile=certifi.where())
+    return _context
+
+
+_context: ssl.SSLContext | None = None
+
+
+def _version() -> str:
+    from rf_core import __version__  # noqa: PLC0415 - the package imports this module's errors
+
+    return __version__

@@ -1,0 +1,159 @@
+"""What is stored in `state.db` besides windows: readings of the API, leases, crawls.
+
+Plain functions for :meth:`rf_core.io.state.State.run`, each one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from rf_core.snapshot import CrawlReport
+
+KEPT_READINGS: Final = 600
+_KEPT_CRAWL_SECONDS: Final = 30 * 24 * 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One stored answer of the API: when it was fetched (Unix seconds), and its document."""
+
+    fetched_at: float
+    document: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One balance of one pool, with our own crawls' bytes in that pool at that moment."""
+
+    at: float
+    balance_bytes: int
+    spent_bytes: int
+
+
+def put_part(
+    connection: sqlite3.Connection, key: str, part: str, fetched_at: float, document: Any
+) -> None:
+    """Keep the newest answer of a kind."""
+    connection.execute(
+        "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?)",
+        (key, part, fetched_at, json.dumps(document)),
+    )
+
+
+def drop_part(connection: sqlite3.Connection, key: str, part: str) -> None:
+    """Forget an answer."""
+    connection.execute("DELETE FROM parts WHERE key = ? AND part = ?", (key, part))
+
+
+def get_parts(connection: sqlite3.Connection, key: str) -> dict[str, Part]:
+    """Return every stored answer of a key by its kind."""
+    rows = connection.execute("SELECT part, fetched_at, body FROM parts WHERE key = ?", (key,))
+    return {part: Part(fetched_at, json.loads(body)) for part, fetched_at, body in rows}
+
+
+def put_balances(
+    connection: sqlite3.Connection, key: str, at: float, balances: Mapping[str, int]
+) -> None:
+    """Add one reading of every pool to its history, which stays bounded."""
+    spent = spent_by_pool(connection, key)
+    for pool, count in balances.items():
+        connection.execute(
+            "INSERT OR REPLACE INTO balances VALUES (?, ?, ?, ?, ?)",
+            (key, pool, at, count, spent.get(pool, 0)),
+        )
+        connection.execute(
+            "DELETE FROM balances WHERE key = ? AND pool = ? AND at <= "
+            "(SELECT at FROM balances WHERE key = ? AND pool = ? "
+            "ORDER BY at DESC LIMIT 1 OFFSET ?)",
+            (key, pool, key, pool, KEPT_READINGS),
+        )
+
+
+def get_history(connection: sqlite3.Connection, key: str) -> dict[str, list[Reading]]:
+    """Return every pool's readings, oldest first."""
+    history: dict[str, list[Reading]] = {}
+    for pool, at, count, spent in connection.execute(
+        "SELECT pool, at, bytes, spent FROM balances WHERE key = ? ORDER BY at", (key,)
+    ):
+        history.setdefault(pool, []).append(Reading(at, count, spent))
+    return history
+
+
+def spent_by_pool(connection: sqlite3.Connection, key: str) -> dict[str, int]:
+    """Return the wire bytes of all recorded crawls of a key, by pool."""
+    rows = connection.execute(
+        "SELECT spends.pool, SUM(spends.up + spends.down) FROM spends "
+        "JOIN crawls ON crawls.id = spends.crawl WHERE crawls.key = ? GROUP BY spends.pool",
+        (key,),
+    )
+    return dict(rows.fetchall())
+
+
+def put_crawl(connection: sqlite3.Connection, key: str, report: CrawlReport) -> None:
+    """Keep a crawl's newest report, and drop crawls of a month ago."""
+    connection.execute(
+        "INSERT OR REPLACE INTO crawls VALUES (?, ?, ?, ?, ?)",
+        (
+            report.id,
+            key,
+            report.updated_at,
+            report.finished_at,
+            msgspec.json.encode(report).decode(),
+        ),
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO spends VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (report.id, spend.pool, spend.domain, spend.up_bytes, spend.down_bytes, spend.requests)
+            for spend in report.domains
+        ],
+    )
+    if report.finished_at is not None:
+        old = report.updated_at - _KEPT_CRAWL_SECONDS
+        connection.execute(
+            "DELETE FROM spends WHERE crawl IN (SELECT id FROM crawls WHERE updated_at < ?)", (old,)
+        )
+        connection.execute("DELETE FROM crawls WHERE updated_at < ?", (old,))
+
+
+def get_crawls(
+    connection: sqlite3.Connection, key: str, since: float | None
+) -> tuple[CrawlReport, ...]:
+    """Return crawls heard of since then, the latest started first."""
+    rows = connection.execute(
+        "SELECT body FROM crawls WHERE key = ? AND updated_at >= ?", (key, since or 0.0)
+    )
+    reports = [msgspec.json.decode(body, type=CrawlReport) for (body,) in rows]
+    return tuple(sorted(reports, key=lambda report: -report.started_at))
+
+
+def take_lease(
+    connection: sqlite3.Connection,
+    name: str,
+    holder: str,
+    *,
+    now: float,
+    boot: str,
+    seconds: float,
+) -> bool:
+    """Take or renew a lease; False while somebody else of this boot holds it."""
+    row = connection.execute(
+        "SELECT holder, until, boot FROM leases WHERE name = ?", (name,)
+    ).fetchone()
+    if row is not None and row[0] != holder and row[1] > now and row[2] == boot:
+        return False
+    connection.execute(
+        "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)", (name, holder, now + seconds, boot)
+    )
+    return True
+
+
+def drop_lease(connection: sqlite3.Connection, name: str, holder: str) -> None:
+    """Give a lease back, if it is still ours."""
+    connection.execute("DELETE FROM leases WHERE name = ? AND holder = ?", (name, holder))

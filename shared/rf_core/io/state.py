@@ -1,0 +1,174 @@
+"""`state.db`: what the processes of this machine share, in one SQLite file only its owner reads.
+
+All access goes through one thread of its own, so an event loop never waits for a disk, and every
+error of SQLite becomes a :class:`~rf_core.errors.StateError` with a sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+from rf_core.errors import StateError
+from rf_core.io.folders import private_file, private_folder
+
+_Params = ParamSpec("_Params")
+_Result = TypeVar("_Result")
+
+SCHEMA: Final = 1
+FILE_NAME: Final = "state.db"
+_BUSY_SECONDS: Final = 5.0
+
+_TABLES: Final = """
+CREATE TABLE windows (
+    key TEXT NOT NULL, grp TEXT NOT NULL, allowed INTEGER NOT NULL,
+    strangers INTEGER NOT NULL, strangers_until REAL NOT NULL,
+    hold_until REAL NOT NULL, observed_at REAL NOT NULL, boot TEXT NOT NULL,
+    PRIMARY KEY (key, grp)
+) STRICT;
+CREATE TABLE slots (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, grp TEXT NOT NULL, holder TEXT NOT NULL,
+    taken_at REAL NOT NULL, frees_at REAL NOT NULL, settled INTEGER NOT NULL, boot TEXT NOT NULL
+) STRICT;
+CREATE INDEX slots_by_window ON slots (key, grp, frees_at);
+CREATE TABLE leases (
+    name TEXT PRIMARY KEY, holder TEXT NOT NULL, until REAL NOT NULL, boot TEXT NOT NULL
+) STRICT;
+CREATE TABLE parts (
+    key TEXT NOT NULL, part TEXT NOT NULL, fetched_at REAL NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (key, part)
+) STRICT;
+CREATE TABLE balances (
+    key TEXT NOT NULL, pool TEXT NOT NULL, at REAL NOT NULL,
+    bytes INTEGER NOT NULL, spent INTEGER NOT NULL,
+    PRIMARY KEY (key, pool, at)
+) STRICT;
+CREATE TABLE crawls (
+    id TEXT PRIMARY KEY, key TEXT NOT NULL, updated_at REAL NOT NULL, finished_at REAL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX crawls_by_time ON crawls (key, updated_at);
+CREATE TABLE spends (
+    crawl TEXT NOT NULL, pool TEXT NOT NULL, domain TEXT NOT NULL,
+    up INTEGER NOT NULL, down INTEGER NOT NULL, requests INTEGER NOT NULL,
+    PRIMARY KEY (crawl, pool, domain)
+) STRICT;
+"""
+
+
+class State:
+    """An open `state.db`. `await run(work, …)` runs `work(connection, …)` in one transaction."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE_NAME
+        self._folder = folder
+        self._connection: sqlite3.Connection | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state.db")
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<State {self.path}>"
+
+    async def open(self) -> None:
+        """Open the file, making it if there is none.
+
+        Raises:
+            StateError: the folder or the file cannot be used, or a newer version wrote it.
+        """
+        await self._in_thread(self._open)
+
+    async def run(
+        self,
+        work: Callable[Concatenate[sqlite3.Connection, _Params], _Result],
+        *args: _Params.args,
+        **kwargs: _Params.kwargs,
+    ) -> _Result:
+        """Run a function on the connection, in one transaction that is rolled back if it raises.
+
+        Raises:
+            StateError: the database is locked, read-only, full or broken.
+        """
+        return await self._in_thread(lambda: self._transaction(work, *args, **kwargs))
+
+    async def close(self) -> None:
+        """Close the file. Repeatable."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+            self._thread.shutdown(wait=True)
+
+    async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
+        if self._closed:
+            raise StateError("state.db has been closed.")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _open(self) -> None:
+        private_folder(self._folder)
+        private_file(self.path)
+        try:
+            connection = sqlite3.connect(
+                self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+        except sqlite3.Error as error:
+            raise self._trouble(error) from error
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            self._migrate(connection)
+        except sqlite3.Error as error:
+            connection.close()
+            raise self._trouble(error) from error
+        except StateError:
+            connection.close()
+            raise
+        self._connection = connection
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA:
+            connection.execute("ROLLBACK")
+            message = f"{self.path} was written by a newer version of this program."
+            raise StateError(message, way_out="Update it, or point RF_STATE_DIR elsewhere.")
+        if version < SCHEMA:
+            for statement in _TABLES.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {SCHEMA}")
+        connection.execute("COMMIT")
+
+    def _transaction(
+        self,
+        work: Callable[Concatenate[sqlite3.Connection, _Params], _Result],
+        *args: _Params.args,
+        **kwargs: _Params.kwargs,
+    ) -> _Result:
+        connection = self._connection
+        if connection is None:
+            raise StateError("state.db is not open.")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(connection, *args, **kwargs)
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._trouble(error) from error
+        return result
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _trouble(self, error: sqlite3.Error) -> StateError:
+        message = f"{self.path} cannot be used: {error}."
+        way_out = "Point RF_STATE_DIR at a folder of yours on a disk with room."
+        if isinstance(error, sqlite3.DatabaseError) and "malformed" in str(error):
+            way_out = f"It is damaged; move it away: mv {self.path} {self.path}.broken"
+        return StateError(message, way_out=way_out)

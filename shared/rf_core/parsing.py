@@ -1,0 +1,224 @@
+"""Turns the API's JSON into models: tolerant of what is added, exact about what is documented.
+
+Unknown fields are kept in `extra`; a documented field that is missing or of the wrong kind is a
+:class:`~rf_core.errors.ResponseError` that names its path (C-147).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from rf_core.errors import ResponseError
+from rf_core.models import (
+    Account,
+    Balance,
+    Batch,
+    Discovery,
+    DomainUsage,
+    Pool,
+    Proxy,
+    Targeting,
+    Usage,
+)
+from rf_core.redaction import Secret
+from rf_core.units import gigabytes_to_bytes
+
+_OBFUSCATED: Final = ("[email\u00a0protected]", "[email protected]")
+
+
+def discovery(document: Mapping[str, Any]) -> Discovery:
+    """Read `GET /pools` (C-101, C-104)."""
+    targeting = _field(document, "targeting", dict, "$")
+    minutes = targeting.get("session_minutes")
+    minutes = minutes if isinstance(minutes, dict) else {}
+    return Discovery(
+        pools=tuple(
+            Pool(
+                id=_field(entry, "id", str, path),
+                label=str(entry.get("label") or entry["id"]),
+                host=str(entry.get("host") or ""),
+                proxy_types=_texts(entry.get("proxy_types")),
+                extra=_rest(entry, "id", "label", "host", "proxy_types"),
+            )
+            for path, entry in _objects(document, "pools")
+        ),
+        targeting=Targeting(
+            countries=_texts(targeting.get("countries")),
+            us_states=_texts(targeting.get("us_states")),
+            session_minutes_min=_int_or(minutes.get("min"), 1),
+            session_minutes_max=_int_or(minutes.get("max"), 1_440),
+            carriers=_texts(targeting.get("carriers")),
+            extra=_rest(targeting, "countries", "us_states", "session_minutes", "carriers"),
+        ),
+        extra=_rest(document, "pools", "targeting"),
+    )
+
+
+def balance(document: Mapping[str, Any]) -> Balance:
+    """Read `GET /balance` (C-090, C-091, C-094)."""
+    return Balance(
+        balances=_balances(document, "$"),
+        extra=_rest(document, "balances"),
+    )
+
+
+def usage(document: Mapping[str, Any]) -> Usage:
+    """Read `GET /usage`, sorted here again (C-098)."""
+    domains = [
+        DomainUsage(
+            domain=_field(entry, "domain", str, path).lower(),
+            bytes=_field(entry, "bytes", int, path),
+            requests=_int_or(entry.get("requests"), 0),
+            extra=_rest(entry, "domain", "bytes", "requests"),
+        )
+        for path, entry in _objects(document, "top_domains")
+    ]
+    domains.sort(key=lambda domain: (-domain.bytes, domain.domain))
+    return Usage(top_domains=tuple(domains), extra=_rest(document, "top_domains"))
+
+
+def account(document: Mapping[str, Any]) -> Account:
+    """Read `GET /me` (C-105)."""
+    key = _field(document, "key", dict, "$")
+    return Account(
+        id=_field(document, "id", int, "$"),
+        username=_field(document, "username", str, "$"),
+        scopes=_texts(_field(document, "scopes", list, "$")),
+        balances=_balances(document, "$"),
+        key_name=str(key.get("name") or ""),
+        key_prefix=str(key.get("prefix") or ""),
+        key_last4=str(key.get("last4") or ""),
+        extra=_rest(document, "id", "username", "scopes", "balances", "key"),
+    )
+
+
+def batch(document: Mapping[str, Any]) -> Batch:
+    """Read `POST /proxies`, by the format the answer names (C-061, C-076).
+
+    Raises:
+        ResponseError: unreadable entries, or another number of them than `count` says (C-066).
+    """
+    name = _field(document, "format", str, "$")
+    count = _field(document, "count", int, "$")
+    raw = document.get("proxies")
+    if isinstance(raw, list):
+        entries = [_entry(item, f"$.proxies[{n}]") for n, item in enumerate(raw)]
+    elif isinstance(raw, str):
+        read_line = _userpass_line if name == "userpass" else _list_line
+        entries = [
+            read_line(line, number)
+            for number, line in enumerate(raw.replace("\r\n", "\n").split("\n"))
+            if line
+        ]
+    else:
+        raise _missing("$.proxies", "a list or a text")
+    if len(entries) != count:
+        message = f"The API announced {count:,} proxies and sent {len(entries):,}."
+        raise ResponseError(message, status=200, path="$.count")
+    return Batch(
+        proxies=tuple(dict.fromkeys(entries)),
+        count=count,
+        country=str(document.get("country") or ""),
+        is_demo=_field(document, "is_demo", bool, "$"),
+        pool=_field(document, "pool", str, "$"),
+        format=name,
+        extra=_rest(document, "proxies", "count", "country", "is_demo", "pool", "format"),
+    )
+
+
+def _entry(item: Any, path: str) -> Proxy:
+    if not isinstance(item, dict):
+        raise _missing(path, "an object")
+    return Proxy(
+        host=_field(item, "host", str, path),
+        port=_port(item.get("port"), f"{path}.port"),
+        username=_field(item, "username", str, path),
+        password=Secret(_field(item, "password", str, path)),
+    )
+
+
+def _list_line(line: str, number: int) -> Proxy:
+    """`host:port:username:password`; only the password may hold more colons (C-062, C-063)."""
+    path = f"$.proxies line {number + 1}"
+    _refuse_obfuscated(line, path)
+    parts = line.split(":", 3)
+    if len(parts) != 4:  # noqa: PLR2004 - the four fields
+        raise _missing(path, "host:port:username:password")
+    host, port, username, password = parts
+    return Proxy(host, _port(port, path), username, Secret(password))
+
+
+def _userpass_line(line: str, number: int) -> Proxy:
+    """`user:pass@host:port`; the last `@` and the first `:` are ours (C-063)."""
+    path = f"$.proxies line {number + 1}"
+    _refuse_obfuscated(line, path)
+    credentials, at, address = line.rpartition("@")
+    username, colon, password = credentials.partition(":")
+    host, second, port = address.rpartition(":")
+    if not (at and colon and second):
+        raise _missing(path, "user:pass@host:port")
+    return Proxy(host.strip("[]"), _port(port, path), username, Secret(password))
+
+
+def _refuse_obfuscated(line: str, path: str) -> None:
+    """A mail-address filter has eaten the password and the host of this line (C-064)."""
+    if any(mark in line for mark in _OBFUSCATED):
+        message = f"{path} was damaged on its way by an e-mail address filter."
+        raise ResponseError(
+            message, status=200, path=path, way_out="Ask for the format list or json instead."
+        )
+
+
+def _balances(document: Mapping[str, Any], path: str) -> dict[str, int]:
+    balances = {}
+    for pool, value in _field(document, "balances", dict, path).items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise _missing(f"{path}.balances.{pool}", "a number of GB")
+        balances[str(pool)] = gigabytes_to_bytes(value)
+    return balances
+
+
+def _field(document: Mapping[str, Any], name: str, kind: type, path: str) -> Any:
+    value = document.get(name)
+    if kind is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise _missing(f"{path}.{name}", kind.__name__)
+    return value
+
+
+def _objects(document: Mapping[str, Any], name: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    for number, entry in enumerate(_field(document, name, list, "$")):
+        path = f"$.{name}[{number}]"
+        if not isinstance(entry, dict):
+            raise _missing(path, "an object")
+        yield path, entry
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
+
+
+def _int_or(value: Any, default: int) -> int:
+    usable = isinstance(value, int | float) and not isinstance(value, bool)
+    return int(value) if usable else default
+
+
+def _port(value: Any, path: str) -> int:
+    """A port may come as text (C-065); there is no default (C-079)."""
+    text = str(value)
+    if isinstance(value, bool) or not text.isdecimal() or not 0 < int(text) < 65_536:  # noqa: PLR2004
+        raise _missing(path, "a port")
+    return int(text)
+
+
+def _rest(document: Mapping[str, Any], *known: str) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name not in known}
+
+
+def _missing(path: str, kind: str) -> ResponseError:
+    message = f"The API's answer has no usable {path} ({kind})."
+    return ResponseError(message, status=200, path=path)

@@ -1,0 +1,91 @@
+"""The settings of one account: read elsewhere, checked here."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from rf_core.errors import InsecureAddressError, InvalidKeyError, MissingKeyError, SettingsError
+from rf_core.redaction import Secret
+
+DEFAULT_BASE_URL: Final = "https://resifactory.net/api/v1"
+KEY_PREFIX: Final = "rf_live_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What opening an account needs.
+
+    Attributes:
+        warnings: Sentences the user should see once, such as about a repaired key.
+    """
+
+    base_url: str
+    key: Secret | None
+    cache_dir: Path
+    state_dir: Path
+    profile: str | None = None
+    store: str = "local"
+    warnings: tuple[str, ...] = ()
+
+    def require_key(self) -> Secret:
+        """Return the key.
+
+        Raises:
+            MissingKeyError: there is none; the message names the ways to set it.
+        """
+        if self.key is None:
+            raise MissingKeyError
+        return self.key
+
+
+def clean_key(raw: str) -> tuple[Secret, tuple[str, ...]]:
+    """Take white space off a key's ends, with a warning, and check that it can be a key.
+
+    Raises:
+        InvalidKeyError: it has another prefix, white space inside, or is not ASCII (C-009, C-010).
+    """
+    key = raw.strip()
+    warnings = () if key == raw else ("White space around the API key was removed.",)
+    way_out = "Copy it from the dashboard again: it starts with rf_live_ and has no spaces."
+    if not key.startswith(KEY_PREFIX) or len(key) <= len(KEY_PREFIX):
+        raise InvalidKeyError(
+            "This is not an API key: the prefix rf_live_ is missing.", way_out=way_out
+        )
+    if not key.isascii() or any(not char.isprintable() or char.isspace() for char in key):
+        raise InvalidKeyError("The API key holds characters that no key has.", way_out=way_out)
+    return Secret(key), warnings
+
+
+def check_base_url(url: str) -> str:
+    """Return the base URL without a slash at its end.
+
+    Raises:
+        InsecureAddressError: plaintext to another machine (C-002).
+        SettingsError: it is no http URL, or holds a user name.
+    """
+    parts = urlsplit(url.strip())
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        message = f"RF_BASE_URL {url!r} is not an address of an API."
+        raise SettingsError(message, way_out=f"The default is {DEFAULT_BASE_URL}.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise SettingsError(
+            "RF_BASE_URL holds more than an address.", way_out="Leave only https://host/path."
+        )
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        message = f"RF_BASE_URL would send the key over plaintext http to {parts.hostname}."
+        raise InsecureAddressError(message, way_out="Use https://.")
+    return url.strip().rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine by its very name."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
