@@ -1,7 +1,7 @@
 """Discovery documents on disk, in a diskcache that never unpickles.
 
 Stock diskcache unpickles whatever its database says, and follows file names in it: a planted row
-runs code. This `Disk` stores text keys and inline JSON text only, refuses every other kind of row on
+runs code. This `Disk` stores text keys and inline JSON only, refuses every other kind of row on
 read and never touches a side file. The only module that imports diskcache; trouble is a miss.
 """
 

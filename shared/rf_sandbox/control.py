@@ -1,0 +1,213 @@
+"""The control API: what a test or a rehearsal asks of the sandbox, and changes in it."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from rf_sandbox.accounts import SCOPES
+from rf_sandbox.pages import Site
+from rf_sandbox.world import World, is_own_name
+
+_MOST_ROWS: Final = 100_000
+
+
+class ControlError(ValueError):
+    """What was asked cannot be done; the message says why."""
+
+
+class Control:
+    """Everything the control API does, as plain methods on the world. Loop thread only."""
+
+    def __init__(self, world: World, site: Site) -> None:
+        self._world = world
+        self._site = site
+        self._first_balances = {
+            pool.id: pool.balance_bytes for pool in world.account.pools.values()
+        }
+
+    def state(self) -> dict[str, Any]:
+        """The account, exact balances, keys without their secrets, windows, refusals so far."""
+        account = self._world.account
+        windows = self._world.windows
+        return {
+            "account": {
+                "id": account.id,
+                "username": account.username,
+                "disabled": account.disabled,
+                "default_pool": account.default_pool.id,
+            },
+            "balances_bytes": {pool.id: pool.balance_bytes for pool in account.pools.values()},
+            "keys": [
+                {
+                    "id": key.id,
+                    "name": key.name,
+                    "last4": key.last4,
+                    "scopes": list(key.scopes),
+                    "revoked": key.revoked,
+                }
+                for key in account.keys
+            ],
+            "limits": windows.limits | {"window_seconds": windows.window_seconds},
+            "windows": windows.standing(self._world.now()),
+            "violations": windows.violations,
+            "site": {"requests": self._site.requests, "clients": len(self._site.clients)},
+        }
+
+    def traffic(self, since: int = 0) -> dict[str, Any]:
+        """Rows after that number, live ones included."""
+        rows = self._world.traffic.since(since)
+        return {"traffic": rows[:_MOST_ROWS]}
+
+    def journal(self, since: int = 0) -> dict[str, Any]:
+        """API calls after that number."""
+        return {"calls": [call.document() for call in self._world.journal[max(0, since) :]]}
+
+    def top_up(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Add bytes to a pool."""
+        _only(body, "pool", "bytes")
+        pool = self._world.account.pools.get(body.get("pool", ""))
+        count = body.get("bytes")
+        if pool is None:
+            raise ControlError("no such pool")
+        if isinstance(count, bool) or not isinstance(count, int) or count <= 0:
+            raise ControlError("bytes must be a whole number above 0")
+        pool.balance_bytes += count
+        return self.state()
+
+    def patch_account(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Suspend the account, or lift it."""
+        _only(body, "disabled")
+        if not isinstance(body.get("disabled"), bool):
+            raise ControlError("disabled must be true or false")
+        self._world.account.disabled = body["disabled"]
+        return self.state()
+
+    def make_key(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Make a key; its secret is in this answer and nowhere else (C-012)."""
+        _only(body, "name", "scopes")
+        scopes = body.get("scopes", list(SCOPES))
+        try:
+            key = self._world.account.mint(
+                self._world.seed, str(body.get("name", "key")), tuple(scopes)
+            )
+        except (ValueError, TypeError) as error:
+            raise ControlError(str(error)) from None
+        return {"id": key.id, "key": key.secret, "scopes": list(key.scopes)}
+
+    def revoke_key(self, number: int) -> dict[str, Any]:
+        """Revoke a key: the very next call with it is refused (C-013)."""
+        for key in self._world.account.keys:
+            if key.id == number:
+                key.revoked = True
+                return self.state()
+        raise ControlError("no such key")
+
+    def patch_pool(self, pool_id: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Set a pool's balance or types."""
+        _only(body, "balance_bytes", "proxy_types", "label")
+        pool = self._world.account.pools.get(pool_id)
+        if pool is None:
+            raise ControlError("no such pool")
+        if "balance_bytes" in body:
+            pool.balance_bytes = int(body["balance_bytes"])
+        if "proxy_types" in body:
+            pool.proxy_types = [str(kind) for kind in body["proxy_types"]]
+        if "label" in body:
+            pool.label = str(body["label"])
+        return self.state()
+
+    def patch_targeting(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Change what `/pools` lists (C-049)."""
+        targeting = self._world.account.targeting
+        _only(body, "countries", "us_states", "carriers")
+        for name, values in body.items():
+            setattr(targeting, name, [str(value) for value in values])
+        return self.state()
+
+    def patch_limits(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Change the windows (C-130)."""
+        _only(body, "generate", "reads", "window_seconds", "algorithm")
+        windows = self._world.windows
+        if body.get("algorithm", "log") != "log":
+            raise ControlError("only the algorithm log is in this version")
+        for group in ("generate", "reads"):
+            if group in body:
+                windows.limits[group] = max(1, int(body[group]))
+        if "window_seconds" in body:
+            windows.window_seconds = max(0.1, float(body["window_seconds"]))
+        return self.state()
+
+    def reset(self) -> dict[str, Any]:
+        """Forget traffic, usage, windows and sessions; balances are what they were at first."""
+        world = self._world
+        world.traffic.rows.clear()
+        world.traffic.usage.clear()
+        world.journal.clear()
+        world.windows.forget()
+        world.exits.forget()
+        for pool_id, count in self._first_balances.items():
+            world.account.pools[pool_id].balance_bytes = count
+        return self.state()
+
+
+def make_control(control: Control, token: str) -> ASGIApp:
+    """Build the HTTP face of a control: bearer token, loopback names only (DNS rebinding)."""
+
+    def guarded(
+        work: Callable[[Request, dict[str, Any]], dict[str, Any]],
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            if not is_own_name(request.url.hostname or ""):
+                return _error(403, "the Host header names no address of this machine")
+            given = request.headers.get("authorization", "").removeprefix("Bearer ")
+            if not hmac.compare_digest(given.encode(), token.encode()):
+                return _error(401, "the control token is missing or wrong")
+            try:
+                raw = await request.body()
+                body = json.loads(raw) if raw.strip() else {}
+                if not isinstance(body, dict):
+                    raise ControlError("the body must be a JSON object")
+                return JSONResponse(work(request, body))
+            except (ValueError, TypeError) as error:
+                return _error(400, str(error))
+
+        return endpoint
+
+    def since(request: Request) -> int:
+        return int(request.query_params.get("since", "0"))
+
+    routes = [
+        ("GET", "/state", lambda _r, _b: control.state()),
+        ("GET", "/traffic", lambda r, _b: control.traffic(since(r))),
+        ("GET", "/journal", lambda r, _b: control.journal(since(r))),
+        ("POST", "/top-up", lambda _r, b: control.top_up(b)),
+        ("POST", "/account", lambda _r, b: control.patch_account(b)),
+        ("POST", "/keys", lambda _r, b: control.make_key(b)),
+        ("POST", "/keys/{id:int}/revoke", lambda r, _b: control.revoke_key(r.path_params["id"])),
+        ("PATCH", "/pools/{id}", lambda r, b: control.patch_pool(r.path_params["id"], b)),
+        ("PATCH", "/targeting", lambda _r, b: control.patch_targeting(b)),
+        ("PATCH", "/limits", lambda _r, b: control.patch_limits(b)),
+        ("POST", "/reset", lambda _r, _b: control.reset()),
+    ]
+    return Starlette(
+        routes=[Route(path, guarded(work), methods=[method]) for method, path, work in routes]
+    )
+
+
+def _only(body: dict[str, Any], *known: str) -> None:
+    if unknown := set(body) - set(known):
+        message = f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}"
+        raise ControlError(message)
+
+
+def _error(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"error": {"message": message}}, status_code=status)
