@@ -1,0 +1,1 @@
+"""The `rf` command: arguments in, exit code out."""
