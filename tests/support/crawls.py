@@ -81,3 +81,18 @@ def gateway_bytes(sandbox, *, billed=True) -> int:
         for row in sandbox.traffic()["traffic"]
         if row["billed"] is billed
     )
+
+
+def spider(*urls: str) -> str:
+    """The source of a spider that fetches these and yields what came."""
+    return f"""
+class Fetch(scrapy.Spider):
+    name = "fetch"
+
+    async def start(self):
+        for url in {list(urls)!r}:
+            yield scrapy.Request(url, dont_filter=True)
+
+    def parse(self, response):
+        yield {{"url": response.url, "status": response.status, "size": len(response.body)}}
+"""
