@@ -16,19 +16,19 @@ from rf_core.errors import (
 )
 
 ATTEMPTS: Final = 4
+"""Attempts of one call: the first and at most three more (C-145)."""
+
 _FIRST_SECONDS: Final = 0.5
 _RATE_LIMITED_SECONDS: Final = 1.0
 
 
 def pause_before_retry(error: ResiFactoryError, *, attempt: int, chance: float) -> float | None:
-    """Return the seconds to wait before the next attempt, or None when there should be none.
+    """Return the seconds to wait before the next attempt, or None when none would help.
 
     Args:
         attempt: How many attempts have failed, this one included.
         chance: A number in [0, 1): the jitter, which only ever adds.
     """
-    if attempt >= ATTEMPTS:
-        return None
     doubled = 2.0 ** (attempt - 1)
     match error:
         case RateLimitedError():

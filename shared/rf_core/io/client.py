@@ -18,7 +18,8 @@ from rf_core.io.clock import Clock, SystemClock
 from rf_core.models import Account, Balance, Batch, Discovery, Order, Usage
 from rf_core.protocol import Answer, Call
 from rf_core.redaction import redact
-from rf_core.retries import pause_before_retry
+from rf_core.retries import ATTEMPTS, pause_before_retry
+from rf_core.retry_after import parse_date
 from rf_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class AsyncClient:
     Args:
         windows: Where slots come from; None sends without asking, for tests of the wire.
         deadline_seconds: How long one call may take with all its waiting and attempts.
+        attempts: How often a call is tried at most; see :mod:`rf_core.retries`.
 
     An async context manager; closing twice is fine. Redirects are never followed, environment
     proxies never used, TLS always verified.
@@ -51,13 +53,16 @@ class AsyncClient:
         windows: Windows | None,
         clock: Clock | None = None,
         deadline_seconds: float = 60.0,
+        attempts: int = ATTEMPTS,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._settings = settings
         self._windows = windows
         self._clock = clock or SystemClock()
         self._deadline_seconds = deadline_seconds
+        self._attempts = attempts
         self._chance = chance
+        self._skew_seconds: float | None = None
         self._http: httpx.AsyncClient | None = None
 
     def __repr__(self) -> str:
@@ -79,6 +84,11 @@ class AsyncClient:
         http, self._http = self._http, None
         if http is not None:
             await http.aclose()
+
+    @property
+    def skew_seconds(self) -> float | None:
+        """How far the API's clock is ahead of ours, by the newest answer's `Date`, or None."""
+        return self._skew_seconds
 
     async def me(self, *, priority: Priority = "normal") -> Account:
         """Ask who this key is (C-105)."""
@@ -127,6 +137,8 @@ class AsyncClient:
             except DeadlineError:
                 raise
             except ResiFactoryError as error:
+                if attempt >= self._attempts:
+                    raise
                 pause = pause_before_retry(error, attempt=attempt, chance=self._chance())
                 if pause is None or self._clock.monotonic() + pause >= give_up_at:
                     raise
@@ -148,6 +160,8 @@ class AsyncClient:
             if ticket is not None and self._windows is not None and not error.sent:
                 await self._windows.unsend(ticket)
             raise
+        date = parse_date(answer.headers.get("date", ""))
+        self._skew_seconds = None if date is None else date - self._clock.wall()
         return await self._settle(call, answer, ticket)
 
     async def _settle(self, call: Call, answer: Answer, ticket: Ticket | None) -> dict[str, Any]:

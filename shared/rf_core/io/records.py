@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
+from rf_core.drain import Reading
+from rf_core.polling import BALANCE
 from rf_core.snapshot import CrawlReport
 
 KEPT_READINGS: Final = 600
@@ -28,12 +30,29 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One balance of one pool, with our own crawls' bytes in that pool at that moment."""
+class Stored:
+    """All that is kept of a key, at one moment.
 
-    at: float
-    balance_bytes: int
-    spent_bytes: int
+    Attributes:
+        parts: The newest answer of each kind.
+        readings: Pool → its balances, oldest first.
+        spent: Pool → wire bytes of all recorded crawls.
+    """
+
+    parts: Mapping[str, Part]
+    readings: Mapping[str, Sequence[Reading]]
+    spent: Mapping[str, int]
+    crawls: tuple[CrawlReport, ...]
+
+
+def gather(connection: sqlite3.Connection, key: str, crawls_since: float) -> Stored:
+    """Read everything a snapshot needs."""
+    return Stored(
+        parts=get_parts(connection, key),
+        readings=get_history(connection, key),
+        spent=spent_by_pool(connection, key),
+        crawls=get_crawls(connection, key, crawls_since),
+    )
 
 
 def put_part(
@@ -46,9 +65,21 @@ def put_part(
     )
 
 
-def drop_part(connection: sqlite3.Connection, key: str, part: str) -> None:
-    """Forget an answer."""
-    connection.execute("DELETE FROM parts WHERE key = ? AND part = ?", (key, part))
+def put_successor(
+    connection: sqlite3.Connection, key: str, part: str, fetched_at: float, document: Any
+) -> None:
+    """Keep the newest answer of a kind, and the one it replaces under another name."""
+    connection.execute(
+        "INSERT OR REPLACE INTO parts "
+        "SELECT key, ?, fetched_at, body FROM parts WHERE key = ? AND part = ?",
+        (before(part), key, part),
+    )
+    put_part(connection, key, part, fetched_at, document)
+
+
+def before(part: str) -> str:
+    """Name the kind under which the answer before the newest one is kept."""
+    return f"{part} before"
 
 
 def get_parts(connection: sqlite3.Connection, key: str) -> dict[str, Part]:
@@ -60,7 +91,11 @@ def get_parts(connection: sqlite3.Connection, key: str) -> dict[str, Part]:
 def put_balances(
     connection: sqlite3.Connection, key: str, at: float, balances: Mapping[str, int]
 ) -> None:
-    """Add one reading of every pool to its history, which stays bounded."""
+    """Add one reading of every pool to its history, which stays bounded.
+
+    Crawls' bytes are noted with it, so that what they spend from now on can be told apart.
+    """
+    put_part(connection, key, BALANCE, at, {"pools": list(balances)})
     spent = spent_by_pool(connection, key)
     for pool, count in balances.items():
         connection.execute(

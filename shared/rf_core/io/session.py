@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
 
@@ -37,11 +40,13 @@ class Session:
     Args:
         holder: Who this is, for the window's table: `monitor`, `crawl books`.
 
-    An async context manager; closing twice is fine.
+    An async context manager; closing twice is fine. Making one without a key raises
+    :class:`~rf_core.errors.MissingKeyError`; entering it with a state directory that cannot be used
+    raises :class:`~rf_core.errors.StateError` with what to run.
 
-    Raises (on entering):
-        MissingKeyError: there is no key.
-        StateError: the state directory cannot be used; the message says what to run.
+    Attributes:
+        key: The key's fingerprint; `masked_key` is fit to show.
+        closing: What is closed with the session, before its own parts.
     """
 
     def __init__(
@@ -58,6 +63,8 @@ class Session:
         self.key = fingerprint(key)
         self.masked_key = mask_key(key)
         self.holder = process_holder(holder)
+        self.window_seconds = window_seconds
+        self.closing = AsyncExitStack()
         self.state = State(settings.state_dir)
         self.cache = DiscoveryCache(settings.cache_dir)
         self.windows = Windows(
@@ -68,9 +75,18 @@ class Session:
             window_seconds=window_seconds,
         )
         self.client = AsyncClient(settings, windows=self.windows, clock=self.clock)
+        self._remembered: tuple[Discovery, float] | None = None
+        self._revalidating: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Session {self.holder} {self.masked_key} {self.settings.base_url}>"
 
     async def __aenter__(self) -> Self:
-        await self.state.open()
+        try:
+            await self.state.open()
+        except BaseException:
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(
@@ -83,57 +99,91 @@ class Session:
 
     async def aclose(self) -> None:
         """Close everything. Repeatable."""
+        if self._revalidating is not None:
+            self._revalidating.cancel()
+            await asyncio.wait({self._revalidating})
+            self._revalidating = None
+        await self.closing.aclose()
         await self.client.aclose()
         await self.cache.close()
         await self.state.close()
 
     async def stored_discovery(self) -> tuple[Discovery, float] | None:
-        """Return what is on disk and may still be used, with the time it was fetched. No call."""
+        """Return what is known and may still be used, with the time it was fetched. No call."""
+        candidates = [self._remembered, await self._cached_discovery()]
+        known = [candidate for candidate in candidates if candidate is not None]
+        if not known:
+            return None
+        newest = max(known, key=lambda pair: pair[1])
+        age = self.clock.wall() - newest[1]
+        return None if freshness(age) is Freshness.UNUSABLE else newest
+
+    async def _cached_discovery(self) -> tuple[Discovery, float] | None:
         stored = await self.cache.get(self._discovery_name)
         if stored is None:
             return None
         fetched_at, document = stored
-        if freshness(self.clock.wall() - fetched_at) is Freshness.UNUSABLE:
-            return None
         try:
             return parsing.discovery(document), fetched_at
         except ResiFactoryError:
             return None
 
     async def discovery(
-        self, *, refresh: bool = False, priority: Priority = "normal"
+        self,
+        *,
+        refresh: bool = False,
+        priority: Priority = "normal",
+        client: AsyncClient | None = None,
     ) -> tuple[Discovery, float]:
         """Return pools and targeting, and when they were fetched (Unix seconds).
 
-        Fresh from disk when possible; else one process of the machine fetches and the others wait
-        for what it brings.
+        Fresh from disk when possible. What is older but usable is returned at once and fetched anew
+        in the background. Otherwise one process of the machine fetches, and the others wait for
+        what it brings.
+
+        Args:
+            client: Who fetches, if it comes to that; the session's own client by default.
         """
-        stored = None if refresh else await self.stored_discovery()
-        if stored and freshness(self.clock.wall() - stored[1]) is Freshness.FRESH:
-            return stored
-        lease = f"discovery {self.key}"
+        fetcher = client or self.client
+        if not refresh:
+            stored = await self.stored_discovery()
+            if stored is not None:
+                if freshness(self.clock.wall() - stored[1]) is Freshness.STALE:
+                    self._revalidate(fetcher)
+                return stored
         asked_at = self.clock.wall()
         for _ in range(int(_FETCH_LEASE_SECONDS / _GLANCE_SECONDS)):
-            if await self.lease(lease, _FETCH_LEASE_SECONDS):
+            if await self.lease(self._discovery_lease, _FETCH_LEASE_SECONDS):
                 break
-            if stored:
-                return stored
             await self.clock.sleep(_GLANCE_SECONDS)
-            brought = await self.stored_discovery()
+            brought = await self._cached_discovery()
             if brought and brought[1] >= asked_at:
                 return brought
+        return await self._fetch_discovery(fetcher, priority)
+
+    async def _fetch_discovery(
+        self, client: AsyncClient, priority: Priority
+    ) -> tuple[Discovery, float]:
         try:
-            document = await self.client.pools_document(priority=priority)
+            document = await client.pools_document(priority=priority)
             found = parsing.discovery(document)
             fetched_at = self.clock.wall()
             await self.cache.put(self._discovery_name, fetched_at, document)
-        except ResiFactoryError:
-            if stored:
-                return stored
-            raise
         finally:
-            await self.state.run(records.drop_lease, lease, self.holder)
-        return found, fetched_at
+            await self.release(self._discovery_lease)
+        self._remembered = found, fetched_at
+        return self._remembered
+
+    def _revalidate(self, client: AsyncClient) -> None:
+        if self._revalidating is None or self._revalidating.done():
+            work = self._fetch_anew(client)
+            self._revalidating = asyncio.get_running_loop().create_task(work)
+
+    async def _fetch_anew(self, client: AsyncClient) -> None:
+        if await self.lease(self._discovery_lease, _FETCH_LEASE_SECONDS):
+            # Whoever asked has an answer that may be used: a failure changes nothing for them.
+            with contextlib.suppress(ResiFactoryError):
+                await self._fetch_discovery(client, "bulk")
 
     async def order(self, order: Order) -> Batch:
         """Check an order against discovery, spend one slot on it, and return working credentials.
@@ -174,7 +224,7 @@ class Session:
 
     async def crawls(self, *, since: float | None = None) -> tuple[CrawlReport, ...]:
         """Return crawls heard of since then, the latest started first."""
-        return await self.state.run(records.get_crawls, self.key, since)
+        return await self.state.read(records.get_crawls, self.key, since)
 
     async def lease(self, name: str, seconds: float) -> bool:
         """Take or renew a lease of this machine; False while another process holds it."""
@@ -186,6 +236,14 @@ class Session:
             boot=self.clock.boot_id(),
             seconds=seconds,
         )
+
+    async def release(self, name: str) -> None:
+        """Give a lease back, if it is still ours."""
+        await self.state.run(records.drop_lease, name, self.holder)
+
+    @property
+    def _discovery_lease(self) -> str:
+        return f"discovery {self.key}"
 
     @property
     def _discovery_name(self) -> str:

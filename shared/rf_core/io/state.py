@@ -61,7 +61,7 @@ CREATE TABLE spends (
 
 
 class State:
-    """An open `state.db`. `await run(work, …)` runs `work(connection, …)` in one transaction."""
+    """An open `state.db`: `run(work, …)` and `read(work, …)` call `work(connection, …)`."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
@@ -92,7 +92,22 @@ class State:
         Raises:
             StateError: the database is locked, read-only, full or broken.
         """
-        return await self._in_thread(lambda: self._transaction(work, *args, **kwargs))
+        return await self._in_thread(
+            lambda: self._transaction("BEGIN IMMEDIATE", work, *args, **kwargs)
+        )
+
+    async def read(
+        self,
+        work: Callable[Concatenate[sqlite3.Connection, _Params], _Result],
+        *args: _Params.args,
+        **kwargs: _Params.kwargs,
+    ) -> _Result:
+        """Run a function that only reads, on one consistent view; it keeps no writer waiting.
+
+        Raises:
+            StateError: the database is locked or broken.
+        """
+        return await self._in_thread(lambda: self._transaction("BEGIN", work, *args, **kwargs))
 
     async def close(self) -> None:
         """Close the file. Repeatable."""
@@ -142,6 +157,7 @@ class State:
 
     def _transaction(
         self,
+        begin: str,
         work: Callable[Concatenate[sqlite3.Connection, _Params], _Result],
         *args: _Params.args,
         **kwargs: _Params.kwargs,
@@ -150,7 +166,7 @@ class State:
         if connection is None:
             raise StateError("state.db is not open.")
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(begin)
             try:
                 result = work(connection, *args, **kwargs)
             except BaseException:

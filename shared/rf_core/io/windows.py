@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 from collections import Counter
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ class Windows:
     async def headroom(self) -> tuple[Headroom, ...]:
         """Say what is left of each window, without a call."""
         now = self._clock.boottime()
-        return await self._state.run(self._headroom, now)
+        return await self._state.read(self._headroom, now)
 
     # In the state's thread.
 
@@ -174,7 +175,7 @@ class Windows:
         result = []
         for group in DOCUMENTED_LIMITS:
             window = self._window(connection, group)
-            slots = self._slots(connection, group, now)
+            slots = [slot for slot in self._read_slots(connection, group) if slot.frees_at > now]
             outcome = decide(window, slots, now, "interactive")
             holders = Counter(slot.holder for slot in slots)
             result.append(
@@ -208,9 +209,13 @@ class Windows:
                 self._boot,
             ),
         )
+        return self._read_slots(connection, group)
+
+    def _read_slots(self, connection: sqlite3.Connection, group: str) -> list[Slot]:
         rows = connection.execute(
-            "SELECT id, taken_at, frees_at, holder, settled FROM slots WHERE key = ? AND grp = ?",
-            (self._key, group),
+            "SELECT id, taken_at, frees_at, holder, settled FROM slots "
+            "WHERE key = ? AND grp = ? AND boot = ?",
+            (self._key, group, self._boot),
         )
         return [
             Slot(number, taken_at, frees_at, holder, bool(settled))
@@ -248,5 +253,5 @@ class Windows:
 
 
 def process_holder(name: str) -> str:
-    """Name this process for leases: unique on the machine while it lives."""
-    return f"{name} {os.getpid()}"
+    """Name one owner of leases: unique on the machine."""
+    return f"{name} {os.getpid()} {secrets.token_hex(4)}"

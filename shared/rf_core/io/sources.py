@@ -1,0 +1,184 @@
+"""The live account as a source of snapshots: what is stored, asked for again when it is due."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from rf_core import picture, polling
+from rf_core.errors import StateError
+from rf_core.io import processes, records
+from rf_core.io.poller import HOLDER, Poller, stored_troubles
+from rf_core.io.session import Session
+from rf_core.models import Usage
+from rf_core.picture import SILENT_SECONDS, Material
+from rf_core.polling import ACCOUNT, BALANCE, DISCOVERY, USAGE
+from rf_core.protocol import READS
+from rf_core.snapshot import CrawlReport, Headroom, Snapshot
+from rf_core.troubles import Trouble, trouble_of
+
+_SHOWN_CRAWL_SECONDS: Final = 3_600.0
+
+
+class LiveSource:
+    """What a monitor looks at. It lives as long as its session.
+
+    Any number of them, in any number of processes, cost the API what one does: answers are shared
+    through `state.db`, and whoever finds one too old asks for it, one process at a time.
+
+    Args:
+        reads_share: The part of the reads window that all polling of this machine may use.
+        patience_seconds: How long the very first snapshot may wait for answers when there are none
+            or only old ones; later ones never wait.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        reads_share: float = 0.10,
+        patience_seconds: float = 5.0,
+    ) -> None:
+        self._session = session
+        self._poller = Poller(session)
+        self._reads_share = reads_share
+        self._patience_seconds = patience_seconds
+        self._polling: asyncio.Task[None] | None = None
+        self._looked = False
+        self._opened_at = session.clock.wall()
+        self._fetched_at: dict[str, float] = {}
+        self._last = Snapshot(taken_at=self._opened_at, key=session.masked_key)
+        session.closing.push_async_callback(self._stop)
+
+    async def snapshot(self) -> Snapshot:
+        """Return what is known now; what is due is asked for meanwhile. Trouble is a finding."""
+        try:
+            current = await self._look()
+            await self._start_polling(current)
+            if not self._looked and self._polling is not None:
+                await asyncio.wait({self._polling}, timeout=self._patience_seconds)
+                current = await self._look()
+        except StateError as error:
+            return self._unreadable(error)
+        self._looked = True
+        self._last = current
+        return current
+
+    async def refresh(self) -> Snapshot:
+        """Ask for everything now, with a user's priority, and return what came."""
+        try:
+            if self._polling is not None:
+                await asyncio.wait({self._polling})
+            await self._poller.ask_now()
+            self._last = await self._look()
+        except StateError as error:
+            return self._unreadable(error)
+        return self._last
+
+    async def _start_polling(self, current: Snapshot) -> None:
+        if self._polling is not None:
+            if not self._polling.done():
+                return
+            finished, self._polling = self._polling, None
+            finished.result()
+        if self._poller.is_pausing():
+            return
+        reads = next(window for window in current.windows if window.group == READS)
+        parts = polling.due(
+            self._poller.ages(self._fetched_at),
+            busy=_is_busy(current),
+            allowed=polling.allowance(reads.limit, self._reads_share),
+            used=dict(reads.holders).get(HOLDER, 0),
+        )
+        if parts:
+            work = self._poller.poll(parts)
+            self._polling = asyncio.get_running_loop().create_task(work)
+
+    async def _look(self) -> Snapshot:
+        session, key = self._session, self._session.key
+        now = session.clock.wall()
+        stored = await session.state.read(records.gather, key, now - _SHOWN_CRAWL_SECONDS)
+        discovery = await session.stored_discovery()
+        windows = await session.headroom()
+        parts = stored.parts
+        account = parts[ACCOUNT].document if ACCOUNT in parts else {}
+        self._fetched_at = {name: part.fetched_at for name, part in parts.items()}
+        if discovery:
+            self._fetched_at[DISCOVERY] = discovery[1]
+        return picture.snapshot(
+            Material(
+                now=now,
+                key=session.masked_key,
+                account=str(account.get("username", "")),
+                discovery=discovery[0] if discovery else None,
+                discovery_at=discovery[1] if discovery else None,
+                readings=stored.readings,
+                latest=frozenset(parts[BALANCE].document["pools"]) if BALANCE in parts else None,
+                balance_at=self._fetched_at.get(BALANCE),
+                spent=stored.spent,
+                usage=_usage(parts.get(USAGE)),
+                usage_before=_usage(parts.get(records.before(USAGE))),
+                usage_at=self._fetched_at.get(USAGE),
+                windows=windows,
+                crawls=stored.crawls,
+                gone=_gone(stored.crawls, now),
+                troubles=(*stored_troubles(parts), *self._own_troubles(account)),
+                own_calls=_held_by_polling(windows),
+            )
+        )
+
+    def _own_troubles(self, account: Mapping[str, str]) -> tuple[Trouble, ...]:
+        """What concerns this process alone."""
+        session, now = self._session, self._opened_at
+        found = [Trouble("settings", now, detail=line) for line in session.settings.warnings]
+        if session.cache.trouble:
+            found.append(Trouble("cache_unusable", now, detail=session.cache.trouble))
+        last4 = account.get("last4", "")
+        if last4 and not session.masked_key.endswith(last4):
+            found.append(Trouble("other_key", now, about=last4))
+        return tuple(found)
+
+    def _unreadable(self, error: StateError) -> Snapshot:
+        now = self._session.clock.wall()
+        finding = picture.snapshot(
+            Material(now, self._last.key, troubles=(trouble_of(error, "", now=now),))
+        ).findings
+        others = tuple(old for old in self._last.findings if old.code != "state_unusable")
+        return replace(self._last, taken_at=now, findings=(*finding, *others))
+
+    async def _stop(self) -> None:
+        polling_task, self._polling = self._polling, None
+        if polling_task is not None:
+            polling_task.cancel()
+            await asyncio.wait({polling_task})
+
+
+def _is_busy(current: Snapshot) -> bool:
+    """Tell whether something drains, or may: what is still being measured is looked at closely."""
+    running = any(crawl.finished_at is None for crawl in current.crawls)
+    return running or any(pool.drain.state != "idle" for pool in current.pools)
+
+
+def _usage(part: records.Part | None) -> Usage | None:
+    return None if part is None else msgspec.convert(part.document, Usage)
+
+
+def _gone(crawls: Sequence[CrawlReport], now: float) -> frozenset[str]:
+    here = socket.gethostname()
+    return frozenset(
+        crawl.id
+        for crawl in crawls
+        if crawl.finished_at is None
+        and now - crawl.updated_at > SILENT_SECONDS
+        and crawl.host == here
+        and not processes.exists(crawl.pid)
+    )
+
+
+def _held_by_polling(windows: Sequence[Headroom]) -> int:
+    return sum(dict(window.holders).get(HOLDER, 0) for window in windows)

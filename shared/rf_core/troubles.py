@@ -1,0 +1,184 @@
+"""What stands in the way, as the poller notes it and as a person reads it.
+
+A trouble is noted once, with the time it began; the sentence is made when it is shown, because it
+says how old the data is by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rf_core.errors import (
+    AccountDisabledError,
+    DeadlineError,
+    InsufficientScopeError,
+    InternalError,
+    RateLimitedError,
+    ResiFactoryError,
+    StateError,
+    TransportError,
+    UnauthorizedError,
+)
+from rf_core.redaction import printable, redact
+from rf_core.snapshot import Finding, Severity
+from rf_core.units import format_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One thing that is wrong.
+
+    Attributes:
+        code: A row of :data:`FINDINGS`.
+        about: What it is about (a scope, a pool, a crawl), part of its identity; or "".
+        detail: A sentence of whoever met it, or "".
+        since: Unix seconds when it was first met.
+    """
+
+    code: str
+    since: float
+    about: str = ""
+    detail: str = ""
+
+
+FINDINGS: Final[Mapping[str, tuple[Severity, str, str]]] = {
+    "key_refused": (
+        "error",
+        "The API refused the key {key} (401): it is unknown or revoked.",
+        "Make a new key in the dashboard, export RF_API_KEY and start again.",
+    ),
+    "account_disabled": (
+        "error",
+        "The account is suspended (403).",
+        "Contact the provider's support.",
+    ),
+    "demo_credentials": (
+        "error",
+        "Pool {about} is empty: orders from it get demo credentials, which do not work.",
+        "Top it up in the dashboard.",
+    ),
+    "state_unusable": ("error", "{detail}", ""),
+    "api_unreachable": (
+        "error",
+        "{detail} {age}",
+        "Check the network and RF_BASE_URL; it is asked again by itself.",
+    ),
+    "api_failing": ("error", "{detail} {age}", "It is asked again by itself."),
+    "api_unclear": (
+        "error",
+        "{detail} {age}",
+        "The API may have changed: look for a newer version of this program.",
+    ),
+    "rate_limited": (
+        "warning",
+        "The reads window of this key is full. {age}",
+        "`rf limits` shows who uses it; it is asked again by itself.",
+    ),
+    "scope_missing": (
+        "warning",
+        "The key lacks the scope {about}: {detail}",
+        "Scopes are fixed when a key is made: make a new one that has it.",
+    ),
+    "clock_skew": (
+        "warning",
+        "This machine's clock and the API's are {detail} apart.",
+        "Set the clock; windows are kept by another one and stay right.",
+    ),
+    "other_key": (
+        "warning",
+        "The API says that this key ends in {about}, ours is {key}.",
+        "Check which key is set.",
+    ),
+    "cache_unusable": (
+        "warning",
+        "{detail}",
+        "Everything works, but pools are asked for at each start.",
+    ),
+    "crawl_lost": (
+        "warning",
+        "Crawl {about} ended without saying so: its process is gone.",
+        "Its log says why; its bytes up to the last report are counted.",
+    ),
+    "settings": ("info", "{detail}", ""),
+}
+"""Code → severity, sentence, way out: every finding there is. Most serious first."""
+
+_UNCLEAR: Final = "api_unclear"
+_DISPROVED: Final = frozenset(
+    {"key_refused", "account_disabled", "api_unreachable", "api_failing", "rate_limited"}
+)
+"""Codes that any good answer disproves."""
+
+_CODE_BY_ERROR: Final[tuple[tuple[type[ResiFactoryError], str], ...]] = (
+    (UnauthorizedError, "key_refused"),
+    (AccountDisabledError, "account_disabled"),
+    (InsufficientScopeError, "scope_missing"),
+    (RateLimitedError, "rate_limited"),
+    (DeadlineError, "rate_limited"),
+    (TransportError, "api_unreachable"),
+    (InternalError, "api_failing"),
+    (StateError, "state_unusable"),
+)
+"""What an error of a call is to whoever watches; any other is `api_unclear`."""
+
+_MISSED_BY_SCOPE: Final[Mapping[str, str]] = {
+    "usage:read": "domains cannot be shown, and balances come from the identity check.",
+    "pools:read": "pools and targeting values cannot be listed.",
+    "proxies:generate": "it cannot order proxies.",
+}
+
+
+def trouble_of(error: ResiFactoryError, part: str, *, now: float) -> Trouble:
+    """Name what an error of a call for a part means for whoever watches."""
+    detail = printable(redact(error.message), 300)
+    code = next((code for kind, code in _CODE_BY_ERROR if isinstance(error, kind)), _UNCLEAR)
+    if isinstance(error, InsufficientScopeError):
+        missed = _MISSED_BY_SCOPE.get(error.scope, "some things cannot be shown.")
+        return Trouble(code, now, about=error.scope, detail=missed)
+    if isinstance(error, StateError):
+        return Trouble(code, now, detail=str(error))
+    return Trouble(code, now, about=part if code == _UNCLEAR else "", detail=detail)
+
+
+def merged(known: Sequence[Trouble], new: Trouble) -> tuple[Trouble, ...]:
+    """Add a trouble; one that was known keeps the time it began."""
+    same = [old for old in known if (old.code, old.about) == (new.code, new.about)]
+    kept = tuple(old for old in known if old not in same)
+    since = min([new.since, *(old.since for old in same)])
+    return (*kept, Trouble(new.code, since, new.about, new.detail))
+
+
+def cured(known: Sequence[Trouble], part: str) -> tuple[Trouble, ...]:
+    """Leave out what an answer to a call for this part disproves."""
+    return tuple(
+        trouble
+        for trouble in known
+        if trouble.code not in _DISPROVED and (trouble.code, trouble.about) != (_UNCLEAR, part)
+    )
+
+
+def findings(
+    troubles: Sequence[Trouble], *, now: float, key: str, balance_at: float | None
+) -> tuple[Finding, ...]:
+    """Say each trouble in words, most serious first.
+
+    Args:
+        key: The masked key.
+        balance_at: When balances were last read, or None.
+    """
+    age = (
+        "Nothing has been read yet."
+        if balance_at is None
+        else f"Balances are {format_seconds(max(0.0, now - balance_at))} old."
+    )
+    order = list(FINDINGS)
+    said = []
+    for trouble in sorted(troubles, key=lambda trouble: order.index(trouble.code)):
+        severity, sentence, way_out = FINDINGS[trouble.code]
+        text = sentence.format(
+            key=key, about=printable(trouble.about, 80), detail=trouble.detail, age=age
+        )
+        said.append(Finding(severity, trouble.code, text.strip(), way_out, trouble.since))
+    return tuple(said)
