@@ -1,0 +1,168 @@
+"""A target that says *slower*, a gateway that refuses: the right reaction to each."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from support.crawls import ADDON, AIOHTTP, crawl, environment, gateway_bytes, spider
+
+TIMED = """
+import time
+class Timed(scrapy.Spider):
+    name = "timed"
+    async def start(self):
+        for n in range(8):
+            yield scrapy.Request(f"SLOW/ratelimit?scope=site&n={n}", priority=10)
+        for n in range(30):
+            yield scrapy.Request(f"FAST/bytes/{500 + n}", callback=self.fast)
+    def parse(self, response):
+        yield {"kind": "slow", "status": response.status, "at": time.monotonic()}
+    def fast(self, response):
+        yield {"kind": "fast", "status": response.status, "at": time.monotonic()}
+"""
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_domain_that_says_slower_waits_and_no_other_does(sandbox, tmp_path, scheme):
+    slow = {"http": sandbox.site_http, "https": sandbox.site_https}[scheme]
+    slow = slow.replace("127.0.0.1", "slow.localhost").replace("//localhost", "//slow.localhost")
+    code = TIMED.replace("SLOW", slow).replace("FAST", sandbox.site_http)
+    feed = tmp_path / "items.json"
+    settings = ADDON | {"FEEDS": {str(feed): {"format": "json"}}, "CONCURRENT_REQUESTS": 4}
+    outcome = crawl(tmp_path, code, settings, environment(tmp_path, sandbox))
+    items = json.loads(feed.read_text())
+    assert [item["status"] for item in items] == [200] * 38, outcome.log
+    slow_at = [item["at"] for item in items if item["kind"] == "slow"]
+    fast_at = [item["at"] for item in items if item["kind"] == "fast"]
+    # Four places, all of which held slow requests first: the fast ones went through meanwhile.
+    assert max(fast_at) < max(slow_at)
+    assert outcome.stats["rf/backoff/count"] >= 1
+    assert outcome.stats.get("retry/count", 0) == 0
+    assert outcome.stats.get("downloader/exception_count", 0) == 0
+    assert outcome.wire_bytes == gateway_bytes(sandbox)
+
+
+def test_a_domain_that_never_relents_is_handed_on_after_so_many_times(sandbox, tmp_path):
+    code = """
+    class Never(scrapy.Spider):
+        name = "never"
+        handle_httpstatus_list = [429]
+        async def start(self):
+            yield scrapy.Request("SITE/status/429", meta={"dont_retry": True})
+        def parse(self, response):
+            yield {"status": response.status}
+    """.replace("SITE", sandbox.site_http)
+    settings = ADDON | {"RF_BACKOFF_RETRY_TIMES": 2, "RF_BACKOFF_MAX": 1}
+    outcome = crawl(tmp_path, code, settings, environment(tmp_path, sandbox))
+    assert outcome.stats["item_scraped_count"] == 1, outcome.log
+    assert outcome.stats["rf/verdict/target_429"] == 3
+
+
+def test_robots_txt_that_says_slower_is_waited_for_in_place(sandbox, tmp_path):
+    """Nobody schedules it, so it cannot be parked; what awaits it must still get its answer."""
+    code = """
+    class Robots(scrapy.Spider):
+        name = "robots"
+        async def start(self):
+            for n in range(4):
+                await self.crawler.engine.download_async(
+                    scrapy.Request(f"SITE/ratelimit?scope=site&n={n}"))
+                self.crawler.stats.inc_value("awaited")
+            yield scrapy.Request("SITE/ip")
+        def parse(self, response):
+            yield {}
+    """.replace("SITE", sandbox.site_http)
+    outcome = crawl(
+        tmp_path, code, ADDON | {"ROBOTSTXT_OBEY": True}, environment(tmp_path, sandbox)
+    )
+    assert outcome.stats["awaited"] == 4, outcome.log
+    assert outcome.stats["item_scraped_count"] == 1
+
+
+def refuse_some(sandbox, count):
+    """Make the gateway forget the first so many user names that come along."""
+    credentials = sandbox._servers.world.credentials
+    check, refused = credentials.check, set()
+
+    def forgetful(username, password):
+        if username in refused or len(refused) < count:
+            refused.add(username)
+            return None
+        return check(username, password)
+
+    credentials.check = forgetful
+    return refused
+
+
+@pytest.mark.parametrize("handler", [{}, AIOHTTP], ids=["HTTP11", "aiohttp"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_refused_credential_is_never_tried_again(sandbox, tmp_path, handler, scheme):
+    """C-165: its request goes out on another one, and Scrapy's own retries are not touched."""
+    refused = refuse_some(sandbox, 3)
+    site = {"http": sandbox.site_http, "https": sandbox.site_https}[scheme]
+    urls = [f"{site}/bytes/{700 + n}" for n in range(30)]
+    settings = ADDON | handler | {"RETRY_TIMES": 0, "RF_LIVE_PROXIES": 4}
+    outcome = crawl(tmp_path, spider(*urls), settings, environment(tmp_path, sandbox))
+    assert outcome.stats["item_scraped_count"] == 30, outcome.log
+    assert outcome.stats["rf/proxies/retired"] == 3
+    assert outcome.stats.get("retry/count", 0) == 0
+    assert len(refused) == 3
+    assert outcome.wire_bytes == gateway_bytes(sandbox)
+    assert outcome.stats["rf/unbilled_bytes"] == gateway_bytes(sandbox, billed=False)
+
+
+def test_when_no_credential_works_the_crawl_ends(sandbox, tmp_path):
+    refuse_some(sandbox, 10**9)
+    settings = ADDON | {"RF_LIVE_PROXIES": 2, "RF_QUANTITY": 2}
+    urls = [f"{sandbox.site_https}/bytes/{n}" for n in range(6)]
+    outcome = crawl(tmp_path, spider(*urls), settings, environment(tmp_path, sandbox))
+    assert outcome.stats["finish_reason"] == "rf_no_proxies", outcome.log
+    assert gateway_bytes(sandbox) == 0
+    assert outcome.stats["rf/orders"] <= 4
+
+
+def test_parked_requests_survive_an_interruption_with_a_jobdir(sandbox, tmp_path):
+    code = """
+    class Parked(scrapy.Spider):
+        name = "parked"
+        async def start(self):
+            if JOB_IS_NEW:
+                for n in range(6):
+                    yield scrapy.Request(f"SITE/status/429?n={n}" if BLOCKED else "")
+            return
+            yield
+        def parse(self, response):
+            yield {"status": response.status}
+    """
+    settings = ADDON | {
+        "JOBDIR": str(tmp_path / "job"),
+        "RF_BACKOFF_MAX": 60,
+        "CLOSESPIDER_TIMEOUT": 3,
+        "RETRY_ENABLED": False,
+    }
+    first = code.replace("SITE", sandbox.site_http).replace("JOB_IS_NEW", "True")
+    outcome = crawl(
+        tmp_path, first.replace("BLOCKED", "True"), settings, environment(tmp_path, sandbox)
+    )
+    assert outcome.stats["finish_reason"] == "closespider_timeout", outcome.log
+    # Six requests were asked for, none was answered for good: all six wait in the job's queue.
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT_QUEUED, str(tmp_path / "job")],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert int(done.stdout) == 6, outcome.log
+
+
+COUNT_QUEUED = """
+import json, pathlib, struct, sys
+queue = pathlib.Path(sys.argv[1]) / "requests.queue"
+count = 0
+for path in queue.rglob("*"):
+    if path.is_file() and path.name != "active.json":
+        count += path.read_bytes().count(b"/status/429")
+print(count)
+"""
