@@ -17,6 +17,8 @@ from rf_core.protocol import WINDOW_SECONDS, RateHeaders
 
 MARGIN_SECONDS: Final = 1.0
 
+_LONGEST_HOLD_SECONDS: Final = 120.0
+
 Priority = Literal["interactive", "normal", "bulk"]
 
 _RESERVES: Final[dict[Priority, float]] = {"interactive": 0.0, "normal": 0.0, "bulk": 0.2}
@@ -84,7 +86,7 @@ def decide(window: Window, slots: Sequence[Slot], now: float, priority: Priority
     held = sorted(slot.frees_at for slot in slots if slot.frees_at > now)
     # A bulk call leaves a reserve, but not the whole of a very small window.
     reserve = min(int(window.limit * _RESERVES[priority]), window.limit - 1)
-    room = max(1, window.limit) - reserve - window.strangers(now)
+    room = window.limit - reserve - window.strangers(now)
     if len(held) < room:
         return Granted()
     # The slot whose expiry brings us below the room again.
@@ -134,6 +136,10 @@ def observe(
 
 
 def refused(window: Window, *, now: float, retry_after: float | None) -> Window:
-    """Take in a 429 that the ledger did not expect: pause the whole window."""
-    pause = max(1.0, retry_after or 0.0) + MARGIN_SECONDS
+    """Take in a 429 that the ledger did not expect: pause the whole window.
+
+    The pause is what the server asks for, within reason: asking again every other minute harms
+    nobody, and a mistaken header must not silence this machine for a day.
+    """
+    pause = min(max(1.0, retry_after or 0.0), _LONGEST_HOLD_SECONDS) + MARGIN_SECONDS
     return replace(window, hold_until=max(window.hold_until, now + pause))

@@ -12,6 +12,7 @@ from rf_core.errors import (
     InternalError,
     RateLimitedError,
     ResiFactoryError,
+    ResponseError,
     TransportError,
 )
 
@@ -37,7 +38,7 @@ def pause_before_retry(error: ResiFactoryError, *, attempt: int, chance: float) 
         case InternalError():
             asked = max(error.retry_after or 0.0, _FIRST_SECONDS * doubled)
             return asked * (1 + chance)
-        case TransportError():
+        case TransportError() | ResponseError(path="$"):  # not even JSON: an edge in between
             return _FIRST_SECONDS * doubled * (1 + chance)
         case _:
             return None

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from rf_core.errors import InsecureAddressError, InvalidKeyError, MissingKeyError, SettingsError
-from rf_core.redaction import Secret
+from rf_core.redaction import Secret, printable, redact
 
 DEFAULT_BASE_URL: Final = "https://resifactory.net/api/v1"
 KEY_PREFIX: Final = "rf_live_"
@@ -67,16 +67,21 @@ def check_base_url(url: str) -> str:
         InsecureAddressError: plaintext to another machine (C-002).
         SettingsError: it is no http URL, or holds a user name.
     """
-    parts = urlsplit(url.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        message = f"RF_BASE_URL {url!r} is not an address of an API."
+    try:
+        parts = urlsplit(url.strip())
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # a bracket that does not close, a port that is no number
+        usable = False
+    if not usable:
+        message = f"RF_BASE_URL {printable(redact(url))!r} is not an address of an API."
         raise SettingsError(message, way_out=f"The default is {DEFAULT_BASE_URL}.")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise SettingsError(
             "RF_BASE_URL holds more than an address.", way_out="Leave only https://host/path."
         )
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        message = f"RF_BASE_URL would send the key over plaintext http to {parts.hostname}."
+    host = parts.hostname or ""
+    if parts.scheme == "http" and not is_loopback(host):
+        message = f"RF_BASE_URL would send the key over plaintext http to {printable(host)}."
         raise InsecureAddressError(message, way_out="Use https://.")
     return url.strip().rstrip("/")
 

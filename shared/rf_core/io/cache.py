@@ -8,8 +8,10 @@ read and never touches a side file. The only module that imports diskcache; trou
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -28,9 +30,15 @@ _SETTINGS: Final = {
     "cull_limit": 0,
     "disk_min_file_size": 2**30,
     "disk_pickle_protocol": 0,
+    "sqlite_auto_vacuum": 0,
+    "sqlite_cache_size": 1_024,
+    "sqlite_journal_mode": "wal",
     "sqlite_mmap_size": 0,
+    "sqlite_synchronous": 1,
 }
-_MISS: Final = (sqlite3.Error, OSError, ValueError, TypeError, KeyError, diskcache.Timeout)
+_KNOWN_ROWS: Final = frozenset(_SETTINGS) | frozenset(diskcache.core.METADATA)
+_FILES: Final = ("cache.db", "cache.db-wal", "cache.db-shm")
+_SECONDS: Final = 1.0
 
 
 class RefusedRowError(ValueError):
@@ -101,51 +109,89 @@ class DiscoveryCache:
             self._thread.shutdown(wait=True)
 
     def _get(self, name: str) -> tuple[float, dict[str, Any]] | None:
-        cache = self._open()
-        if cache is None:
-            return None
-        try:
-            stored = cache.get(name)
-        except _MISS:
-            self._recreate()
-            return None
+        stored = self._try(lambda cache: cache.get(name))
         if not isinstance(stored, dict) or not isinstance(stored.get("document"), dict):
             return None
         fetched_at = stored.get("fetched_at")
-        return (float(fetched_at), stored["document"]) if isinstance(fetched_at, float) else None
+        return (fetched_at, stored["document"]) if isinstance(fetched_at, float) else None
 
     def _put(self, name: str, fetched_at: float, document: dict[str, Any]) -> None:
-        cache = self._open()
-        if cache is None:
-            return
-        try:
-            cache.set(name, {"fetched_at": fetched_at, "document": document})
-        except _MISS:
-            self._recreate()
+        stored = {"fetched_at": float(fetched_at), "document": document}
+        self._try(lambda cache: cache.set(name, stored))
 
-    def _open(self) -> Any:
-        if self._cache is not None or self.trouble:
-            return self._cache
+    def _try(self, work: Callable[[Any], Any]) -> Any:
+        """Do something with the cache; whatever goes wrong is a miss."""
+        if self._cache is None and not self.trouble:
+            self._open()
+        if self._cache is None:
+            return None
+        try:
+            return work(self._cache)
+        except Exception as error:  # noqa: BLE001 - a row of a stranger may raise anything
+            if not _is_busy(error):
+                self._discard()
+            return None
+
+    def _open(self) -> None:
         try:
             private_folder(self._parent)
             private_folder(self._folder)
-            self._cache = diskcache.Cache(
-                str(self._folder), timeout=1.0, disk=JsonTextDisk, **_SETTINGS
-            )
-            (self._folder / "cache.db").chmod(0o600)
         except StateError as error:
             self.trouble = str(error)
-        except _MISS as error:
-            self.trouble = f"The discovery cache in {self._folder} cannot be used: {error}."
-        return self._cache
+            return
+        for _ in range(2):  # the second time after what was there has been thrown away
+            try:
+                _verify(self._folder / _FILES[0])
+                self._cache = diskcache.Cache(
+                    str(self._folder), timeout=_SECONDS, disk=JsonTextDisk, **_SETTINGS
+                )
+                (self._folder / _FILES[0]).chmod(0o600)
+            except Exception as error:  # noqa: BLE001 - see _try
+                if _is_busy(error):
+                    return
+                self._discard()
+                reason = f"{type(error).__name__}: {error}"
+            else:
+                return
+        self.trouble = f"The discovery cache in {self._folder} cannot be used ({reason})."
 
-    def _recreate(self) -> None:
-        """A tampered or damaged database is thrown away, whole."""
+    def _discard(self) -> None:
+        """Throw a tampered or damaged database away, whole."""
         self._close()
-        for name in ("cache.db", "cache.db-wal", "cache.db-shm"):
-            (self._folder / name).unlink(missing_ok=True)
+        for name in _FILES:
+            with contextlib.suppress(OSError):
+                (self._folder / name).unlink(missing_ok=True)
 
     def _close(self) -> None:
         cache, self._cache = self._cache, None
         if cache is not None:
-            cache.close()
+            with contextlib.suppress(sqlite3.Error):
+                cache.close()
+
+
+def _is_busy(error: Exception) -> bool:
+    return isinstance(error, diskcache.Timeout) or "locked" in str(error)
+
+
+def _verify(path: Path) -> None:
+    """Refuse a database whose settings would reach into the cache object itself.
+
+    diskcache sets every row of its settings table as an attribute, or runs it as a pragma.
+
+    Raises:
+        RefusedRowError: there is a row that this program does not write.
+    """
+    if path.is_symlink():
+        raise RefusedRowError
+    if not path.exists():
+        return
+    connection = sqlite3.connect(path, timeout=_SECONDS)
+    try:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE name = 'Settings'")
+        if tables.fetchone() is None:  # somebody is just making it
+            return
+        rows = {key for (key,) in connection.execute("SELECT key FROM Settings")}
+    finally:
+        connection.close()
+    if not rows <= _KNOWN_ROWS:
+        raise RefusedRowError

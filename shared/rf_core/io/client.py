@@ -5,6 +5,7 @@ The only module that imports httpx, and only when a client is opened.
 
 from __future__ import annotations
 
+import asyncio
 import random
 import ssl
 from collections.abc import Callable, Mapping
@@ -12,7 +13,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from rf_core import parsing, protocol
-from rf_core.errors import DeadlineError, RateLimitedError, ResiFactoryError, TransportError
+from rf_core.errors import (
+    DeadlineError,
+    RateLimitedError,
+    ResiFactoryError,
+    ResponseError,
+    TransportError,
+)
 from rf_core.governor import Priority
 from rf_core.io.clock import Clock, SystemClock
 from rf_core.models import Account, Balance, Batch, Discovery, Order, Usage
@@ -122,13 +129,23 @@ class AsyncClient:
         params: Mapping[str, str] | None = None,
         body: bytes | None = None,
         priority: Priority = "normal",
-    ) -> dict[str, Any]:
-        """Call anything else under the base URL, governed as a read (C-148)."""
+    ) -> Answer:
+        """Call anything else under the base URL, governed as a read (C-148).
+
+        Returns:
+            The answer as it came, a success.
+        """
         call = Call(method, path, params=params or {}, body=body)
-        return await self._call(call, priority)
+        answer, _ = await self._exchange(call, priority)
+        return answer
 
     async def _call(self, call: Call, priority: Priority) -> dict[str, Any]:
-        give_up_at = self._clock.monotonic() + self._deadline_seconds
+        _, document = await self._exchange(call, priority)
+        return document
+
+    async def _exchange(self, call: Call, priority: Priority) -> tuple[Answer, dict[str, Any]]:
+        large = call.answer_bytes / _BYTES_PER_SECOND
+        give_up_at = self._clock.monotonic() + self._deadline_seconds + large
         attempt = 0
         while True:
             attempt += 1
@@ -144,7 +161,9 @@ class AsyncClient:
                     raise
                 await self._clock.sleep(pause)
 
-    async def _attempt(self, call: Call, priority: Priority, give_up_at: float) -> dict[str, Any]:
+    async def _attempt(
+        self, call: Call, priority: Priority, give_up_at: float
+    ) -> tuple[Answer, dict[str, Any]]:
         timeout = _READ_SECONDS + call.answer_bytes / _BYTES_PER_SECOND
         ticket: Ticket | None = None
         if self._windows is not None and call.group is not None:
@@ -162,7 +181,7 @@ class AsyncClient:
             raise
         date = parse_date(answer.headers.get("date", ""))
         self._skew_seconds = None if date is None else date - self._clock.wall()
-        return await self._settle(call, answer, ticket)
+        return answer, await self._settle(call, answer, ticket)
 
     async def _settle(self, call: Call, answer: Answer, ticket: Ticket | None) -> dict[str, Any]:
         refused_after: float | None = None
@@ -178,25 +197,15 @@ class AsyncClient:
                 )
 
     async def _send(self, call: Call, read_seconds: float) -> Answer:
+        """Send a request and read its answer, both within a bound that the slot's lease knows."""
         import httpx  # noqa: PLC0415 - 136 ms that a command without a call need not pay
 
-        http = self._http or self._open()
         try:
-            async with http.stream(
-                call.method,
-                protocol.join_url(self._settings.base_url, call.path),
-                params=dict(call.params),
-                content=call.body,
-                headers=protocol.request_headers(
-                    self._settings.require_key(), version=_version(), body=call.body is not None
-                ),
-                timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS),
-            ) as response:
-                body = bytearray()
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > _LARGEST_ANSWER:
-                        raise TransportError("The API's answer is larger than any should be.")
+            async with asyncio.timeout(CONNECT_SECONDS + read_seconds):
+                return await self._stream(self._http or self._open(), call, read_seconds)
+        except TimeoutError:
+            error = TimeoutError(f"{CONNECT_SECONDS + read_seconds:.0f} s")
+            raise self._unreachable("did not answer in time", error) from None
         except httpx.ConnectError as error:
             raise self._unreachable("cannot be reached", error, sent=False) from None
         except httpx.ConnectTimeout as error:
@@ -205,6 +214,26 @@ class AsyncClient:
             raise self._unreachable("did not answer in time", error) from None
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
             raise self._unreachable("broke off", error) from None
+
+    async def _stream(self, http: httpx.AsyncClient, call: Call, read_seconds: float) -> Answer:
+        import httpx  # noqa: PLC0415 - see _send
+
+        body = bytearray()
+        async with http.stream(
+            call.method,
+            protocol.join_url(self._settings.base_url, call.path),
+            params=dict(call.params),
+            content=call.body,
+            headers=protocol.request_headers(
+                self._settings.require_key(), version=_version(), body=call.body is not None
+            ),
+            timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS),
+        ) as response:
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > _LARGEST_ANSWER:
+                    message = f"The answer to {call.method} /{call.path} is larger than any can be."
+                    raise ResponseError(message, status=response.status_code)
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, headers, bytes(body))
 

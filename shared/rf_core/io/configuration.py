@@ -95,7 +95,7 @@ def _resolve(reference: str, config_path: Path, env: Mapping[str, str]) -> str:
     if kind == "file":
         path = Path(rest).expanduser()
         _require_private(path)
-        return path.read_text(encoding="utf-8")
+        return _text(path)
     if kind == "cmd":
         return _run(rest)
     if kind == "keyring":
@@ -118,9 +118,18 @@ def _require_private(path: Path) -> None:
         raise SettingsError(message, way_out=f"Run: chmod 600 {shlex.quote(str(path))}")
 
 
-def _run(command: str) -> str:
-    words = shlex.split(command)
+def _text(path: Path) -> str:
     try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"The key's file {path} cannot be read: {type(error).__name__}."
+        raise SettingsError(message, way_out="It should hold the key and nothing else.") from None
+
+
+def _run(command: str) -> str:
+    words: list[str] = []
+    try:
+        words = shlex.split(command)
         done = subprocess.run(  # noqa: S603 - the user's own command, without a shell
             words,
             capture_output=True,
@@ -128,7 +137,7 @@ def _run(command: str) -> str:
             timeout=_COMMAND_SECONDS,
             check=True,
         )
-    except (OSError, subprocess.SubprocessError, IndexError) as error:
+    except (OSError, subprocess.SubprocessError, IndexError, ValueError) as error:
         name = printable(words[0]) if words else "(empty)"
         message = f"The profile's command for the key failed: {name}: {type(error).__name__}."
         raise SettingsError(message, way_out="Run it by hand to see why.") from None

@@ -5,6 +5,7 @@ Plain functions for :meth:`rf_core.io.state.State.run`, each one transaction.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -164,7 +165,11 @@ def get_crawls(
     rows = connection.execute(
         "SELECT body FROM crawls WHERE key = ? AND updated_at >= ?", (key, since or 0.0)
     )
-    reports = [msgspec.json.decode(body, type=CrawlReport) for (body,) in rows]
+    reports = []
+    for (body,) in rows:
+        # A row of another version of this program is nothing to fail over.
+        with contextlib.suppress(msgspec.MsgspecError):
+            reports.append(msgspec.json.decode(body, type=CrawlReport))
     return tuple(sorted(reports, key=lambda report: -report.started_at))
 
 

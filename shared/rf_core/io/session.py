@@ -198,10 +198,10 @@ class Session:
             batch = await self.client.generate(checked)
         except (PoolNotAvailableError, InvalidRequestError) as refusal:
             # Discovery may have been out of date: look again once, and say what is valid now.
-            discovery = await self._discovery_for_orders(refresh=True)
-            if orders.check(order, discovery) == checked:
+            again = orders.check(order, await self._discovery_after(refusal))
+            if again == checked:
                 raise refusal from None
-            batch = await self.client.generate(orders.check(order, discovery))
+            batch = await self.client.generate(again)
         if batch.is_demo:
             raise DemoCredentialsError(batch.pool)
         return batch
@@ -213,6 +213,12 @@ class Session:
         except InsufficientScopeError:
             return None
         return found
+
+    async def _discovery_after(self, refusal: ResiFactoryError) -> Discovery | None:
+        try:
+            return await self._discovery_for_orders(refresh=True)
+        except ResiFactoryError:
+            raise refusal from None
 
     async def headroom(self) -> tuple[Headroom, ...]:
         """What is left of both windows. No call."""

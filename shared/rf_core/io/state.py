@@ -7,6 +7,7 @@ error of SQLite becomes a :class:`~rf_core.errors.StateError` with a sentence.
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -58,6 +59,17 @@ CREATE TABLE spends (
     PRIMARY KEY (crawl, pool, domain)
 ) STRICT;
 """
+
+
+_ELSEWHERE: Final = "Point RF_STATE_DIR at a folder of yours on a disk with room."
+_AWAY: Final = "It is damaged; move it away: mv {path} {path}.broken"
+_WAYS_OUT: Final = (
+    ("locked", "Another process holds it for long; end that one, or try again."),
+    ("readonly", "Make it writable: chmod 600 {path}"),
+    ("malformed", _AWAY),
+    ("not a database", _AWAY),
+)
+"""What SQLite says → what to do about it."""
 
 
 class State:
@@ -183,8 +195,7 @@ class State:
             self._connection = None
 
     def _trouble(self, error: sqlite3.Error) -> StateError:
-        message = f"{self.path} cannot be used: {error}."
-        way_out = "Point RF_STATE_DIR at a folder of yours on a disk with room."
-        if isinstance(error, sqlite3.DatabaseError) and "malformed" in str(error):
-            way_out = f"It is damaged; move it away: mv {self.path} {self.path}.broken"
-        return StateError(message, way_out=way_out)
+        said = str(error)
+        way_out = next((hint for mark, hint in _WAYS_OUT if mark in said), _ELSEWHERE)
+        message = f"{self.path} cannot be used: {said}."
+        return StateError(message, way_out=way_out.format(path=shlex.quote(str(self.path))))
