@@ -1,7 +1,7 @@
 """The guided tour: a sandbox, a real crawl through its gateway, and a look at both meters.
 
-It keeps its state in a folder of its own, ignores the user's key and settings, and ends by comparing
-what the crawl counted with what the gateway billed.
+It keeps its state in a folder of its own, ignores the user's key and settings, and ends by
+comparing what the crawl counted with what the gateway billed.
 """
 
 from __future__ import annotations
@@ -113,6 +113,11 @@ class Tour:
             await asyncio.sleep(1.0)
             if self._balance() < _LOW:
                 self.top_up()
+
+    async def top_up_after(self, seconds: float) -> None:
+        """Top up once, so that the rise is seen as well as the fall."""
+        await asyncio.sleep(seconds)
+        self.top_up()
 
     async def finish(self) -> Outcome:
         """Stop the crawl the gentle way and compare the counts."""
@@ -257,19 +262,18 @@ def _small_pools() -> dict[str, Pool]:
 
 
 def _environment(folder: Path, sandbox: Sandbox) -> dict[str, str]:
-    """The user's environment without anything of ours or a proxy, and the sandbox's in its place."""
+    """The user's environment without anything of ours or a proxy, and the sandbox's instead."""
     env = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("RF_") and not name.lower().endswith("_proxy")
     }
-    return (
-        env
-        | sandbox.ready["env"]
-        | {
-            "RF_STATE_DIR": str(folder / "state"),
-            "RF_CACHE_DIR": str(folder / "cache"),
-            "RF_CONFIG": str(folder / "none.toml"),
-            "PYTHONUNBUFFERED": "1",
-        }
-    )
+    exported: dict[str, str] = sandbox.ready["env"]
+    return {
+        **env,
+        **exported,
+        "RF_STATE_DIR": str(folder / "state"),
+        "RF_CACHE_DIR": str(folder / "cache"),
+        "RF_CONFIG": str(folder / "none.toml"),
+        "PYTHONUNBUFFERED": "1",
+    }

@@ -40,7 +40,7 @@ class CatalogueSpider(scrapy.Spider):
         for link in response.css("a::attr(href)").getall():
             if "/items/" in link:
                 yield response.follow(link, callback=self.parse_item)
-        picture = f"{site}/bytes/{24_000 + number % 7 * 9_000}?page={number}"
+        picture = f"{site}/bytes/{120_000 + number % 7 * 30_000}?page={number}"
         yield scrapy.Request(picture, callback=self.parse_picture)
         yield scrapy.Request(f"{site}/pages/{number + 1}", cb_kwargs={"number": number + 1})
 

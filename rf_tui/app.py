@@ -1,0 +1,156 @@
+"""The live dashboard: asks its source for snapshots and shows what the view makes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Footer
+
+from rf_core.snapshot import Snapshot
+from rf_core.snapshot_source import Source
+from rf_tui.crash import sentence, write_report
+from rf_tui.keys import KEYS
+from rf_tui.screens.help import HelpScreen
+from rf_tui.view import Looks, overview
+from rf_tui.widgets.canvas import Canvas
+
+
+class MonitorApp(App[None]):
+    """A screen that is a function of the latest snapshot.
+
+    Args:
+        source: Where snapshots come from.
+        interval: Seconds between looks; None looks only when asked, for tests.
+        title: Shown beside the name, such as `demo`.
+        clock: Unix seconds, for ages.
+        report_folder: Where a crash report goes.
+    """
+
+    CSS_PATH = "app.tcss"
+    TITLE = "ResiFactory"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            key.keys,
+            key.action,
+            key.label,
+            show=key.in_footer,
+            tooltip=key.meaning,
+            id=key.id,
+            priority=key.action == "leave",
+        )
+        for key in KEYS
+    ]
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        interval: float | None = 1.0,
+        title: str = "",
+        clock: Callable[[], float] = time.time,
+        report_folder: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self._source = source
+        self._interval = interval
+        self._label = title
+        self._clock = clock
+        self._report_folder = report_folder
+        self._snapshot = Snapshot(taken_at=clock())
+        self._paused_at: float | None = None
+        self._looking = False
+
+    def compose(self) -> ComposeResult:
+        """One canvas, one footer."""
+        yield Canvas()
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Paint at once, then look."""
+        self._paint()
+        self._look()
+        if self._interval is not None:
+            self.set_interval(self._interval, self._tick)
+
+    def on_resize(self) -> None:
+        """Draw for the new size, once the canvas knows it."""
+        self.call_after_refresh(self._paint)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is shown."""
+        return self._snapshot
+
+    def _tick(self) -> None:
+        self._paint()
+        if self._paused_at is None:
+            self._look()
+
+    def _look(self) -> None:
+        """Ask for a snapshot, unless one is already being waited for."""
+        if not self._looking:
+            self._looking = True
+            self.run_worker(self._ask(self._source.snapshot), group="look")
+
+    async def _ask(self, ask: Callable[[], Awaitable[Snapshot]]) -> None:
+        try:
+            snapshot = await ask()
+        finally:
+            self._looking = False
+        if self._paused_at is None:
+            self._snapshot = snapshot
+            self._paint()
+
+    def _paint(self) -> None:
+        canvas = self._canvas()
+        if canvas is None or not canvas.size.width:
+            return
+        now = self._clock()
+        paused_for = None if self._paused_at is None else now - self._paused_at
+        looks = Looks(now=now, paused_for=paused_for, label=self._label)
+        canvas.show(overview(self._snapshot, canvas.size.width, canvas.size.height, looks))
+
+    def _canvas(self) -> Canvas | None:
+        screens = self.screen_stack
+        return next(iter(screens[0].query(Canvas)), None) if screens else None
+
+    def action_help(self) -> None:
+        """Show the keys and the words."""
+        self.push_screen(HelpScreen())
+
+    def action_pause(self) -> None:
+        """Freeze the picture, or go on."""
+        self._paused_at = self._clock() if self._paused_at is None else None
+        self._paint()
+        if self._paused_at is None:
+            self._look()
+
+    def action_refresh_now(self) -> None:
+        """Ask the API now; a frozen picture goes on with it."""
+        self._paused_at = None
+        self.notify("Asking the API now …", timeout=2)
+        self.run_worker(self._ask(self._source.refresh), group="refresh", exclusive=True)
+
+    def action_leave(self) -> None:
+        """Leave, unasked."""
+        self.exit()
+
+    async def leave_after(self, seconds: float) -> None:
+        """Leave by itself after a while."""
+        await asyncio.sleep(seconds)
+        self.exit()
+
+    def _fatal_error(self) -> None:
+        """Textual would print every frame's variables here, an API key among them."""
+        error = self._exception or RuntimeError("unknown")
+        report = write_report(error, self._report_folder)
+        self.bell()
+        self._exit_renderables.append(Text(sentence(error, report)))
+        self._close_messages_no_wait()

@@ -1,0 +1,18 @@
+"""`rf completion SHELL`: the script to source."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print shell completion. For bash: source <(rf completion bash)."""
+    found = get_completion_class(shell)
+    root = ctx.find_root().command
+    if found is None:
+        raise click.UsageError(f"There is no completion for {shell}.")
+    click.echo(found(root, {}, "rf", "_RF_COMPLETE").source())

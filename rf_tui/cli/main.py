@@ -1,0 +1,116 @@
+"""The `rf` command itself: finds the subcommand, runs it, turns what happens into an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from rf_core import __version__
+from rf_core.errors import ResiFactoryError
+from rf_tui.cli.exit_codes import MEANINGS, ExitCode, exit_code_of
+
+COMMANDS: Final = {
+    "monitor": ("rf_tui.cli.monitor:monitor", "The live dashboard; the same as `rf` alone."),
+    "me": ("rf_tui.cli.facts:me", "Who this key is and what it may do."),
+    "pools": ("rf_tui.cli.facts:pools", "Pools and targeting values of today."),
+    "balance": ("rf_tui.cli.facts:balance", "What every pool has left."),
+    "usage": ("rf_tui.cli.facts:usage", "Top domains by traffic."),
+    "limits": ("rf_tui.cli.facts:limits", "What is left of both rate-limit windows, at no call."),
+    "crawls": ("rf_tui.cli.facts:crawls", "Running and past crawls of this machine."),
+    "sandbox": (
+        "rf_tui.cli.sandbox:sandbox",
+        "The API, a metering gateway and a site on loopback.",
+    ),
+    "demo": ("rf_tui.cli.demo:demo", "A real crawl draining a real balance, without an account."),
+    "completion": ("rf_tui.cli.completion:completion", "Shell completion."),
+}
+"""Name → where its code is, and what `rf --help` says of it without loading it."""
+
+
+class LazyGroup(click.Group):
+    """Loads a command's module when it is called, so that `rf --help` loads none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Load a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_) for name, (_, help_) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest command when there is none of that name."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib  # noqa: PLC0415 - only for this sentence
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if not near:
+                raise
+            message = f"{error.format_message()} Did you mean `rf {near[0]}`?"
+            raise click.UsageError(message, ctx) from None
+
+
+_EPILOG = (
+    "Exit codes: " + "; ".join(f"{code.value} {text}" for code, text in MEANINGS.items()) + "."
+)
+
+
+@click.group(
+    "rf",
+    cls=LazyGroup,
+    invoke_without_command=True,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="rf")
+@click.pass_context
+def rf(ctx: click.Context) -> None:
+    """See where your residential-proxy gigabytes go.
+
+    Without a command: the live dashboard. Set RF_API_KEY first, or try `rf demo`.
+    """
+    if ctx.invoked_subcommand is None:
+        from rf_tui.cli.monitor import monitor  # noqa: PLC0415 - see LazyGroup
+
+        ctx.invoke(monitor)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the console script's entry point."""
+    try:
+        result: Any = rf.main(args=arguments, prog_name="rf", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE if isinstance(error, click.UsageError) else ExitCode.FAILED
+    except ResiFactoryError as error:
+        click.echo(f"rf: {error.message}", err=True)
+        if error.way_out:
+            click.echo(f"    {error.way_out}", err=True)
+        return exit_code_of(error)
+    except (KeyboardInterrupt, click.Abort):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has seen enough; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+    return int(result) if isinstance(result, int) else ExitCode.DONE

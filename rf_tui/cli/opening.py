@@ -1,0 +1,49 @@
+"""What every command with an account does first: read the settings, open a session, close it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import click
+
+from rf_core.io.configuration import load_settings
+from rf_core.io.session import Session
+
+_Result = TypeVar("_Result")
+
+profile_option = click.option(
+    "--profile", metavar="NAME", help="Profile of config.toml; else RF_PROFILE."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+
+
+def freshness_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--max-age` and `--refresh`, for what the API tells."""
+    command = click.option(
+        "--refresh", is_flag=True, help="Make a call of its own, whatever is stored."
+    )(command)
+    return click.option(
+        "--max-age",
+        type=click.FloatRange(0),
+        default=60.0,
+        show_default=True,
+        metavar="S",
+        help="Accept what is stored if it is no older.",
+    )(command)
+
+
+def with_session(
+    profile: str | None, work: Callable[[Session], Awaitable[_Result]], *, holder: str = "rf"
+) -> _Result:
+    """Run some work on an open session."""
+
+    async def opened() -> _Result:
+        settings = load_settings(profile=profile)
+        for warning in settings.warnings:
+            click.echo(f"rf: {warning}", err=True)
+        async with Session(settings, holder=holder) as session:
+            return await work(session)
+
+    return asyncio.run(opened())

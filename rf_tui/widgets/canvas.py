@@ -1,0 +1,60 @@
+"""Paints styled lines, and repaints only those that have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from rf_tui.cells import Line, plain
+
+_STYLES = ("dim", "bold", "good", "warn", "bad", "accent")
+
+
+class Canvas(Widget):
+    """A whole screen of lines. It knows nothing of what they say."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"canvas--{style}" for style in _STYLES}
+
+    def __init__(self) -> None:
+        super().__init__(id="canvas")
+        self._lines: list[Line] = []
+
+    def show(self, lines: Sequence[Line]) -> int:
+        """Show these lines; return how many had to be painted."""
+        changed = [
+            number
+            for number in range(max(len(lines), len(self._lines)))
+            if _line(lines, number) != _line(self._lines, number)
+        ]
+        self._lines = list(lines)
+        if changed:
+            self.refresh(*(Region(0, number, self.size.width, 1) for number in changed))
+        return len(changed)
+
+    @property
+    def text(self) -> str:
+        """What is shown, without styles: for tests and for screen captures."""
+        return "\n".join(plain(line).rstrip() for line in self._lines)
+
+    def render_line(self, y: int) -> Strip:
+        """Paint one line."""
+        base = self.rich_style
+        segments = [
+            Segment(
+                span.text,
+                base + self.get_component_rich_style(f"canvas--{span.style}", partial=True)
+                if span.style
+                else base,
+            )
+            for span in _line(self._lines, y)
+        ]
+        return Strip(segments).adjust_cell_length(self.size.width, base)
+
+
+def _line(lines: Sequence[Line], number: int) -> Line:
+    return lines[number] if number < len(lines) else ()
