@@ -49,6 +49,7 @@ class Window:
         foreign: Slots that strangers on the same key seem to hold (C-132), until `foreign_until`.
         hold_until: After an unexplained 429, nothing is granted before this.
         observed_at: When the newest headers taken into account were asked for.
+        seconds: Length of the window.
     """
 
     group: str
@@ -57,6 +58,7 @@ class Window:
     foreign_until: float = float("-inf")
     hold_until: float = float("-inf")
     observed_at: float = float("-inf")
+    seconds: float = WINDOW_SECONDS
 
     def strangers(self, now: float) -> int:
         """Slots kept free for others on the same key."""
@@ -70,7 +72,10 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """No call may be sent before that many seconds have passed; then ask again."""
+    """No call can be sent before that many seconds have passed; then ask again.
+
+    It is the earliest that things may come to: an answer that is still out may take longer.
+    """
 
     seconds: float
 
@@ -83,7 +88,7 @@ def decide(window: Window, slots: Sequence[Slot], now: float, priority: Priority
     """
     if now < window.hold_until:
         return Wait(window.hold_until - now)
-    held = sorted(slot.frees_at for slot in slots if slot.frees_at > now)
+    held = sorted(_earliest_end(slot, window, now) for slot in slots if slot.frees_at > now)
     # A bulk call leaves a reserve, but not the whole of a very small window.
     reserve = min(int(window.limit * _RESERVES[priority]), window.limit - 1)
     room = window.limit - reserve - window.strangers(now)
@@ -96,7 +101,14 @@ def decide(window: Window, slots: Sequence[Slot], now: float, priority: Priority
         moments.append(held[index])
     if window.strangers(now):
         moments.append(window.foreign_until)
-    return Wait(max(min(moments) - now, 0.0) if moments else WINDOW_SECONDS)
+    return Wait(max(min(moments) - now, 0.0) if moments else window.seconds)
+
+
+def _earliest_end(slot: Slot, window: Window, now: float) -> float:
+    """A slot whose answer is still out frees after a window at the earliest, if it came now."""
+    if slot.settled:
+        return slot.frees_at
+    return min(slot.frees_at, settled_end(now, window_seconds=window.seconds))
 
 
 def lease_end(taken_at: float, *, timeout_seconds: float, window_seconds: float) -> float:
@@ -116,7 +128,6 @@ def observe(
     asked_at: float,
     now: float,
     ours: int,
-    window_seconds: float = WINDOW_SECONDS,
 ) -> Window:
     """Take in the headers of an answer; older ones than the newest seen are ignored.
 
@@ -131,7 +142,7 @@ def observe(
     if headers.remaining is None:
         return window
     foreign = max(0, limit - headers.remaining - ours)
-    until = now + window_seconds + MARGIN_SECONDS
+    until = now + window.seconds + MARGIN_SECONDS
     return replace(window, foreign=foreign, foreign_until=until if foreign else float("-inf"))
 
 

@@ -6,6 +6,7 @@ Unknown fields are kept in `extra`; a documented field that is missing or of the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -24,6 +25,9 @@ from rf_core.models import (
 from rf_core.redaction import Secret
 from rf_core.units import gigabytes_to_bytes
 
+_LARGEST_WHOLE: Final = 2**62
+_MOST_GIGABYTES: Final = 1e9
+_PORT: Final = re.compile(r"[0-9]{1,5}")
 _OBFUSCATED: Final = ("[email\u00a0protected]", "[email protected]")
 
 
@@ -175,17 +179,19 @@ def _balances(document: Mapping[str, Any], path: str) -> dict[str, int]:
     for pool, value in _field(document, "balances", dict, path).items():
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        usable = isinstance(value, int | float) and not isinstance(value, bool)
+        if not usable or not abs(value) < _MOST_GIGABYTES:
             raise _missing(f"{path}.balances.{pool}", "a number of GB")
         balances[str(pool)] = gigabytes_to_bytes(value)
     return balances
 
 
 def _field(document: Mapping[str, Any], name: str, kind: type, path: str) -> Any:
-    value = document.get(name)
+    value: Any = document.get(name)
     if kind is int and isinstance(value, float) and value.is_integer():
-        return int(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        value = int(value)
+    usable = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+    if not usable or (kind is int and abs(value) > _LARGEST_WHOLE):
         raise _missing(f"{path}.{name}", kind.__name__)
     return value
 
@@ -204,13 +210,13 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 def _int_or(value: Any, default: int) -> int:
     usable = isinstance(value, int | float) and not isinstance(value, bool)
-    return int(value) if usable else default
+    return int(value) if usable and abs(value) <= _LARGEST_WHOLE else default
 
 
 def _port(value: Any, path: str) -> int:
     """A port may come as text (C-065); there is no default (C-079)."""
     text = str(value)
-    if isinstance(value, bool) or not text.isdecimal() or not 0 < int(text) < 65_536:  # noqa: PLR2004
+    if isinstance(value, bool) or not _PORT.fullmatch(text) or not 0 < int(text) < 65_536:  # noqa: PLR2004
         raise _missing(path, "a port")
     return int(text)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Final
 
 from rf_core.drain import Reading, drain, topped_up_at
@@ -56,7 +57,7 @@ def snapshot(material: Material) -> Snapshot:
     troubles = (
         *material.troubles,
         *(
-            Trouble("demo_credentials", pool.balance_at or material.now, about=pool.id)
+            Trouble("demo_credentials", _empty_since(pool), about=pool.id)
             for pool in pools
             if pool.balance_bytes is not None and pool.balance_bytes <= 0
         ),
@@ -82,6 +83,12 @@ def snapshot(material: Material) -> Snapshot:
         discovery_at=material.discovery_at,
         own_calls_per_minute=float(material.own_calls),
     )
+
+
+def _empty_since(pool: PoolState) -> float:
+    """When the readings that run up to now began to show nothing left."""
+    empty = list(takewhile(lambda point: point[1] <= 0, reversed(pool.history)))
+    return empty[-1][0] if empty else 0.0
 
 
 def _is_over(crawl: CrawlReport) -> bool:

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
+
 from rf_core.errors import (
     AccountDisabledError,
     ApiError,
@@ -201,8 +203,9 @@ def read(answer: Answer, call: Call, *, now: float) -> dict[str, Any]:
 
 
 def _document(answer: Answer) -> Any:
+    """Decode strictly: no NaN, no lone surrogates, nothing that a later step could trip over."""
     try:
-        return json.loads(answer.body)
+        return msgspec.json.decode(answer.body)
     except (ValueError, RecursionError):
         return None
 

@@ -51,10 +51,12 @@ def clean_key(raw: str) -> tuple[Secret, tuple[str, ...]]:
     key = raw.strip()
     warnings = () if key == raw else ("White space around the API key was removed.",)
     way_out = "Copy it from the dashboard again: it starts with rf_live_ and has no spaces."
-    if not key.startswith(KEY_PREFIX) or len(key) <= len(KEY_PREFIX):
+    if not key.startswith(KEY_PREFIX):
         raise InvalidKeyError(
             "This is not an API key: the prefix rf_live_ is missing.", way_out=way_out
         )
+    if key == KEY_PREFIX:
+        raise InvalidKeyError("The API key is cut off after its prefix.", way_out=way_out)
     if not key.isascii() or any(not char.isprintable() or char.isspace() for char in key):
         raise InvalidKeyError("The API key holds characters that no key has.", way_out=way_out)
     return Secret(key), warnings

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
     from rf_core.io.windows import Ticket, Windows
 
+DEADLINE_SECONDS: Final = 90.0
+"""Longer than a whole window, so that a full one can be sat out."""
+
 CONNECT_SECONDS: Final = 10.0
 _READ_SECONDS: Final = 20.0
 _BYTES_PER_SECOND: Final = 1_000_000
@@ -59,7 +62,7 @@ class AsyncClient:
         *,
         windows: Windows | None,
         clock: Clock | None = None,
-        deadline_seconds: float = 60.0,
+        deadline_seconds: float = DEADLINE_SECONDS,
         attempts: int = ATTEMPTS,
         chance: Callable[[], float] = random.random,
     ) -> None:

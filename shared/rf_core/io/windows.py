@@ -162,7 +162,6 @@ class Windows:
             asked_at=ticket.taken_at,
             now=now,
             ours=ours,
-            window_seconds=self._window_seconds,
         )
         if refused_after is not None:
             window = refused(window, now=now, retry_after=refused_after)
@@ -229,11 +228,19 @@ class Windows:
             (self._key, group),
         ).fetchone()
         if row is None:
-            return Window(group, DOCUMENTED_LIMITS[group])
+            return Window(group, DOCUMENTED_LIMITS[group], seconds=self._window_seconds)
         allowed, strangers, strangers_until, hold_until, observed_at, boot = row
         if boot != self._boot:
-            return Window(group, allowed)
-        return Window(group, allowed, strangers, strangers_until, hold_until, observed_at)
+            return Window(group, allowed, seconds=self._window_seconds)
+        return Window(
+            group,
+            allowed,
+            strangers,
+            strangers_until,
+            hold_until,
+            observed_at,
+            self._window_seconds,
+        )
 
     def _keep(self, connection: sqlite3.Connection, window: Window) -> None:
         never = -1e18  # SQLite keeps no infinity in a STRICT column the way Python writes it.
