@@ -37,15 +37,16 @@ class MonitorApp(App[None]):
     TITLE = "ResiFactory"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            key.keys,
+            name,
             key.action,
             key.label,
-            show=key.in_footer,
+            show=key.in_footer and not place,
             tooltip=key.meaning,
-            id=key.id,
-            priority=key.action == "leave",
+            id=key.id if not place else f"{key.id}.{place}",
+            priority=key.action == "leave" and name != "q",
         )
         for key in KEYS
+        for place, name in enumerate(key.keys.split(","))
     ]
 
     def __init__(

@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from rf_core.snapshot import CrawlReport, Drain, Finding, Headroom, PoolState, Snapshot
+from rf_core.snapshot import (
+    CrawlReport,
+    DomainState,
+    Drain,
+    Finding,
+    Headroom,
+    PoolState,
+    Snapshot,
+)
 from rf_core.units import format_bytes, format_rate, format_seconds
 from rf_tui.cells import Line, Span, Style, clip, fit, width_of
 from rf_tui.charts import bar, step_chart, trend
@@ -23,6 +31,8 @@ _SEVERITY: Final[dict[str, tuple[str, Style]]] = {
 _WIDE: Final = 100
 _TALL: Final = 30
 _MOST_FINDINGS: Final = 3
+_LOWEST_CHART: Final = 6
+_HIGHEST_CHART: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +59,12 @@ def overview(snapshot: Snapshot, width: int, height: int, looks: Looks) -> list[
     windows = _windows(snapshot.windows, width)
     crawls = _crawls(snapshot.crawls, width, looks.now)
     domains = _domains(snapshot, width)
-    chart: list[Line] = []
+    sections = [pools, windows, crawls, domains]
     if height >= _TALL:
-        chart = _chart(snapshot, width, min(8, (height - 20) // 2), looks.now)
-    body = _share_out([pools, windows, crawls, domains, chart], room)
+        taken = sum(len(section) + 1 for section in sections)
+        rows = min(_HIGHEST_CHART, max(_LOWEST_CHART, room - taken - 2))
+        sections.append(_chart(snapshot, width, rows, looks.now))
+    body = _share_out(sections, room)
     lines = [*top, *body]
     lines += [()] * (height - len(lines) - len(bottom))
     return [clip(line, width) for line in (*lines, *bottom)][:height]
@@ -220,10 +232,13 @@ def _domains(snapshot: Snapshot, width: int) -> list[Line]:
             fit("DOMAIN", name), f" {'bytes':>11} {'share':>6} {'since last':>11} {'requests':>10}"
         )
     ]
-    if not snapshot.domains:
+    domains = snapshot.domains or _own_domains(snapshot.crawls)
+    if not domains:
         lines.append((Span("   no traffic so far", "dim"),))
-    total = sum(domain.bytes for domain in snapshot.domains) or 1
-    for domain in snapshot.domains:
+    elif not snapshot.domains:
+        lines[0] = (*lines[0], Span("   by our own meter", "dim"))
+    total = sum(domain.bytes for domain in domains) or 1
+    for domain in domains:
         delta = "" if domain.delta_bytes is None else f"+{format_bytes(domain.delta_bytes)}"
         lines.append(
             (
@@ -234,6 +249,16 @@ def _domains(snapshot: Snapshot, width: int) -> list[Line]:
             )
         )
     return lines
+
+
+def _own_domains(crawls: Sequence[CrawlReport]) -> list[DomainState]:
+    """What our crawls have spent by domain, for as long as the provider shows nothing yet."""
+    found: dict[str, DomainState] = {}
+    for spend in (spend for crawl in crawls for spend in crawl.domains):
+        old = found.get(spend.domain, DomainState(spend.domain, 0, 0))
+        count = old.bytes + spend.up_bytes + spend.down_bytes
+        found[spend.domain] = DomainState(spend.domain, count, old.requests + spend.requests)
+    return sorted(found.values(), key=lambda domain: -domain.bytes)
 
 
 def _chart(snapshot: Snapshot, width: int, height: int, now: float) -> list[Line]:
