@@ -179,14 +179,14 @@ class State:
             raise StateError("state.db is not open.")
         try:
             connection.execute(begin)
-            try:
-                result = work(connection, *args, **kwargs)
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
+            result = work(connection, *args, **kwargs)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
+            _roll_back(connection)
             raise self._trouble(error) from error
+        except BaseException:
+            _roll_back(connection)
+            raise
         return result
 
     def _close(self) -> None:
@@ -199,3 +199,9 @@ class State:
         way_out = next((hint for mark, hint in _WAYS_OUT if mark in said), _ELSEWHERE)
         message = f"{self.path} cannot be used: {said}."
         return StateError(message, way_out=way_out.format(path=shlex.quote(str(self.path))))
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    """End a transaction, unless SQLite has done so itself, as it does when the disk is full."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")

@@ -1,0 +1,317 @@
+"""The client on real sockets, against an API that does whatever the test says."""
+
+import asyncio
+import gzip
+import json
+import logging
+import time
+
+import pytest
+from support.apis import ScriptedApi, answer, refusal
+from support.clocks import ManualClock
+
+from rf_core.errors import (
+    DeadlineError,
+    InternalError,
+    RateLimitedError,
+    ResponseError,
+    TransportError,
+    UnauthorizedError,
+)
+from rf_core.io import client as client_module
+from rf_core.io.client import AsyncClient
+from rf_core.io.windows import Windows
+from rf_core.models import Order
+
+ACCOUNT = {
+    "id": 7,
+    "username": "jane",
+    "scopes": [],
+    "balances": {},
+    "key": {"name": "k", "prefix": "rf_live_", "last4": "x7kQ"},
+}
+BATCH = {
+    "proxies": [{"host": "h", "port": 1, "username": "u", "password": "hunter2"}],
+    "count": 1,
+    "country": None,
+    "is_demo": False,
+    "pool": "shop",
+    "format": "json",
+}
+OK = answer(200, ACCOUNT)
+
+
+@pytest.fixture
+async def api():
+    async with ScriptedApi() as running:
+        yield running
+
+
+@pytest.fixture
+async def client(api, settings_for):
+    async with AsyncClient(
+        settings_for(api.url), windows=None, clock=ManualClock(), chance=lambda: 0.0
+    ) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def governed(api, settings_for, state, clock):
+    windows = Windows(state, "key", holder="test", clock=clock)
+    async with AsyncClient(
+        settings_for(api.url), windows=windows, clock=clock, chance=lambda: 0.0
+    ) as opened:
+        opened.windows = windows
+        yield opened
+
+
+async def used(client, group="reads"):
+    return next(h for h in await client.windows.headroom() if h.group == group).used
+
+
+async def test_a_call_says_who_asks_and_carries_the_key_once(api, client):
+    """C-008 C-153"""
+    api.script = [OK]
+    assert (await client.me()).username == "jane"
+    (request,) = api.requests
+    assert request.line == "GET /api/v1/me HTTP/1.1"
+    assert request.all("authorization") == ["Bearer rf_live_0123456789abcdefx7kQ"]
+    assert request.all("user-agent")[0].startswith("resifactory-toolkit/")
+    assert request.all("accept-encoding") == ["gzip"]
+
+
+async def test_an_order_is_one_post_of_json(api, client):
+    """C-006 C-033"""
+    api.script = [answer(200, BATCH)]
+    batch = await client.generate(Order(country="us"))
+    (request,) = api.requests
+    assert request.line == "POST /api/v1/proxies HTTP/1.1"
+    assert request.all("content-type") == ["application/json"]
+    assert json.loads(request.body)["proxyType"] == "rotating"
+    assert batch.proxies[0].password.reveal() == "hunter2"
+
+
+async def test_a_redirect_is_never_followed(api, client):
+    """C-002 C-003: the key would be sent again"""
+    for status in (301, 302, 307, 308):
+        api.script = [answer(status, headers=[f"location: {api.url}/elsewhere"])]
+        with pytest.raises(ResponseError, match=str(status)):
+            await client.me()
+    assert {request.line for request in api.requests} == {"GET /api/v1/me HTTP/1.1"}
+
+
+async def test_proxies_of_the_environment_are_left_alone(api, client, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    api.script = [OK]
+    assert (await client.me()).id == 7
+
+
+async def test_a_refused_key_is_final(api, client):
+    """C-013"""
+    api.script = [refusal(401, "unauthorized")]
+    with pytest.raises(UnauthorizedError):
+        await client.me()
+    assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        refusal(500, "internal_error"),
+        answer(502, raw=b"<html>Bad Gateway</html>"),
+        answer(200, raw=b"<html>hello</html>"),
+        answer(200, raw=b'{"id": 7, "user'),
+        "reset",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n{}",
+        b"nonsense\r\n\r\n",
+    ],
+    ids=["500", "html 502", "html 200", "cut json", "reset", "wrong length", "not http"],
+)
+async def test_passing_trouble_is_tried_again(api, settings_for, trouble):
+    """C-145 C-146"""
+    api.script = [trouble, OK]
+    async with AsyncClient(
+        settings_for(api.url), windows=None, clock=(clock := ManualClock()), chance=lambda: 0.0
+    ) as client:
+        if isinstance(trouble, bytes) and b"content-length: 5" in trouble:
+            # The rest never comes: the connection has to end for it to be noticed.
+            api.script[0] = trouble.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
+            asyncio.get_running_loop().call_later(0.2, lambda: [w.close() for w in api._open])
+        assert (await client.me()).username == "jane"
+    assert clock.slept == [0.5]
+
+
+async def test_lasting_trouble_ends_after_three_more_attempts(api, settings_for):
+    """C-145"""
+    api.script = [refusal(500, "internal_error")]
+    clock = ManualClock()
+    async with AsyncClient(
+        settings_for(api.url), windows=None, clock=clock, chance=lambda: 0.0
+    ) as client:
+        with pytest.raises(InternalError):
+            await client.me()
+    assert len(api.requests) == 4
+    assert clock.slept == [0.5, 1.0, 2.0]
+
+
+async def test_a_429_is_obeyed_then_doubled_until_the_deadline(api, settings_for):
+    """C-126 C-127"""
+    api.script = [refusal(429, "rate_limited", ["retry-after: 20"])]
+    clock = ManualClock()
+    async with AsyncClient(
+        settings_for(api.url), windows=None, clock=clock, chance=lambda: 0.0
+    ) as client:
+        with pytest.raises(RateLimitedError) as caught:
+            await client.me()
+    assert caught.value.retry_after == 20
+    assert clock.slept == [20, 40]
+
+
+async def test_nobody_there_says_so_with_the_address_and_costs_no_slot(governed, api):
+    await api.__aexit__()
+    with pytest.raises(TransportError, match="cannot be reached") as caught:
+        await governed.me()
+    assert api.url in str(caught.value)
+    assert not caught.value.sent
+    assert await used(governed) == 0
+
+
+async def test_every_attempt_takes_a_slot_refused_ones_too(api, governed):
+    """C-128"""
+    api.script = [refusal(500, "internal_error"), refusal(400, "invalid_request")]
+    with pytest.raises(Exception, match="400"):
+        await governed.me()
+    assert await used(governed) == 2
+
+
+async def test_generation_and_reads_take_slots_of_their_own_windows(api, governed):
+    """C-121 C-133"""
+    api.script = [answer(200, BATCH)]
+    await governed.generate(Order())
+    assert await used(governed, "generate") == 1
+    assert await used(governed) == 0
+
+
+async def test_an_answer_that_never_comes_keeps_its_slot(api, governed, clock, monkeypatch):
+    monkeypatch.setattr(client_module, "_READ_SECONDS", 0.2)
+    api.script = ["hang"]
+    with pytest.raises(TransportError, match="did not answer in time"):
+        await governed.me()
+    assert await used(governed) == 4
+    clock.advance(75)
+    assert await used(governed) == 0
+
+
+async def test_an_answer_that_drips_is_cut_off(settings_for, monkeypatch):
+    monkeypatch.setattr(client_module, "_READ_SECONDS", 0.3)
+    monkeypatch.setattr(client_module, "CONNECT_SECONDS", 0.2)
+
+    async def drip(_reader, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n")
+        try:
+            while True:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    began = time.monotonic()
+    async with server, AsyncClient(settings_for(url), windows=None, attempts=1) as client:
+        with pytest.raises(TransportError, match="in time"):
+            await client.me()
+        assert time.monotonic() - began < 3
+
+
+async def test_an_answer_larger_than_any_can_be_is_refused(api, client, monkeypatch):
+    """C-078: also when it is small on the wire"""
+    monkeypatch.setattr(client_module, "_LARGEST_ANSWER", 100_000)
+    bomb = gzip.compress(b" " * 10_000_000)
+    api.script = [answer(200, raw=bomb, headers=["content-encoding: gzip"])]
+    with pytest.raises(ResponseError, match="larger"):
+        await client.me()
+
+
+async def test_gzip_is_understood(api, client):
+    """C-078"""
+    packed = gzip.compress(json.dumps(ACCOUNT).encode())
+    api.script = [answer(200, raw=packed, headers=["content-encoding: gzip"])]
+    assert (await client.me()).id == 7
+
+
+async def test_a_full_window_is_sat_out_and_a_longer_wait_is_said(api, governed, clock):
+    api.script = [answer(200, BATCH, ["ratelimit-limit: 2"])]
+    for _ in range(3):
+        await governed.generate(Order())
+    assert sum(clock.slept) == pytest.approx(61, abs=0.1)
+    governed._deadline_seconds = 30
+    await governed.generate(Order())
+    with pytest.raises(DeadlineError, match="generate is 61 s away"):
+        await governed.generate(Order())
+
+
+async def test_the_limit_is_what_the_server_says_today(api, governed):
+    """C-130"""
+    api.script = [answer(200, ACCOUNT, ["ratelimit-limit: 7", "ratelimit-remaining: 6"])]
+    await governed.me()
+    reads = (await governed.windows.headroom())[1]
+    assert (reads.limit, reads.used, reads.foreign, reads.free) == (7, 1, 0, 6)
+
+
+async def test_somebody_else_on_the_same_key_is_seen_in_the_headers(api, governed):
+    """C-132"""
+    api.script = [answer(200, ACCOUNT, ["ratelimit-limit: 120", "ratelimit-remaining: 100"])]
+    await governed.me()
+    assert (await governed.windows.headroom())[1].foreign == 19
+
+
+async def test_an_unexpected_429_pauses_the_window_for_everybody(api, governed, clock):
+    """C-129"""
+    api.script = [refusal(429, "rate_limited", ["retry-after: 9"]), OK]
+    before = clock.monotonic()
+    await governed.me()
+    assert clock.monotonic() - before >= 10
+    assert (await governed.windows.headroom())[1].used == 2
+
+
+@pytest.mark.parametrize("skew", [3_600, -3_600])
+async def test_a_clock_an_hour_off_changes_nothing_but_is_noticed(api, governed, skew):
+    """C-124"""
+    date = "Tue, 14 Nov 2023 22:13:20 GMT"  # where the test's clock stands
+    governed._clock.step_wall(skew)
+    headers = [f"date: {date}", "ratelimit-limit: 120", "ratelimit-remaining: 119"]
+    api.script = [answer(200, ACCOUNT, [*headers, "ratelimit-reset: 1700000060"])]
+    await governed.me()
+    reads = (await governed.windows.headroom())[1]
+    assert (reads.used, reads.foreign, reads.next_slot_seconds) == (1, 0, 0)
+    assert governed.skew_seconds == pytest.approx(-skew, abs=1)
+
+
+async def test_anything_else_can_be_called_too(api, client):
+    """C-148"""
+    api.script = [answer(200, {"new": True}, ["x-request-id: r1"])]
+    found = await client.request("GET", "brand-new", params={"q": "1"})
+    assert json.loads(found.body) == {"new": True}
+    assert found.request_id == "r1"
+    assert api.requests[0].line == "GET /api/v1/brand-new?q=1 HTTP/1.1"
+
+
+async def test_the_key_is_in_no_log_line_and_in_no_error(api, client, caplog):
+    caplog.set_level(logging.DEBUG)
+    api.script = [answer(200, BATCH), refusal(401, "unauthorized")]
+    batch = await client.generate(Order())
+    with pytest.raises(UnauthorizedError) as caught:
+        await client.me()
+    assert "hunter2" not in caplog.text + repr(batch)
+    for text in (caplog.text, str(caught.value), repr(client)):
+        assert "0123456789abcdef" not in text
+
+
+async def test_closing_twice_is_fine(client):
+    await client.aclose()
+    await client.aclose()

@@ -1,0 +1,156 @@
+"""`state.db`: private, shared, and a sentence for everything that can be wrong with it."""
+
+import os
+import sqlite3
+import stat
+import threading
+
+import pytest
+
+from rf_core.errors import StateError
+from rf_core.io import state as state_module
+from rf_core.io.state import SCHEMA, State
+
+
+def count(connection):
+    return connection.execute("SELECT count(*) FROM leases").fetchone()[0]
+
+
+def insert(connection, name="a"):
+    connection.execute("INSERT INTO leases VALUES (?, 'h', 0, '')", (name,))
+
+
+async def opened(folder):
+    state = State(folder)
+    try:
+        await state.open()
+    except BaseException:
+        await state.close()
+        raise
+    return state
+
+
+async def trouble(folder):
+    with pytest.raises(StateError) as caught:
+        await opened(folder)
+    return str(caught.value)
+
+
+async def test_only_its_owner_can_read_it(state):
+    await state.run(insert)
+    folder = state.path.parent
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for path in folder.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+async def test_a_file_that_others_could_read_is_closed_to_them(tmp_path):
+    folder = tmp_path / "s"
+    folder.mkdir(mode=0o700)
+    (folder / "state.db").touch(mode=0o644)
+    state = await opened(folder)
+    assert stat.S_IMODE(state.path.stat().st_mode) == 0o600
+    await state.close()
+
+
+async def test_a_folder_that_others_can_write_to_is_refused_with_the_command(tmp_path):
+    folder = tmp_path / "it's"
+    folder.mkdir()
+    folder.chmod(0o770)
+    said = await trouble(folder)
+    assert "Others can write" in said
+    assert "chmod 700 " in said
+    assert """'"'"'""" in said, "quoted for the shell"
+
+
+async def test_a_symbolic_link_is_refused(tmp_path):
+    (tmp_path / "real").mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert "symbolic link" in await trouble(tmp_path / "link")
+
+
+async def test_a_linked_file_is_refused(tmp_path):
+    folder = tmp_path / "s"
+    folder.mkdir(mode=0o700)
+    (folder / "state.db").symlink_to(tmp_path / "elsewhere")
+    assert "cannot be used" in await trouble(folder)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+async def test_a_folder_of_somebody_else_is_refused(tmp_path, monkeypatch):
+    folder = tmp_path / "s"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: 54_321)
+    assert "another user" in await trouble(folder)
+
+
+async def test_a_file_where_a_folder_should_be_is_said(tmp_path):
+    (tmp_path / "s").touch()
+    assert "cannot be used" in await trouble(tmp_path / "s")
+
+
+async def test_a_newer_versions_file_is_left_alone(tmp_path):
+    state = await opened(tmp_path / "s")
+    await state.close()
+    with sqlite3.connect(state.path) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+    connection.close()
+    assert "newer version" in await trouble(tmp_path / "s")
+
+
+@pytest.mark.parametrize("content", [b"not a database at all" * 100, b"\0" * 5_000])
+async def test_a_damaged_file_is_said_with_the_way_out(tmp_path, content):
+    folder = tmp_path / "s"
+    folder.mkdir(mode=0o700)
+    (folder / "state.db").write_bytes(content)
+    said = await trouble(folder)
+    assert "cannot be used" in said
+    assert "mv " in said
+
+
+async def test_work_that_fails_leaves_nothing_behind(state):
+    def half(connection):
+        insert(connection)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await state.run(half)
+    assert await state.read(count) == 0
+
+
+async def test_a_database_held_by_somebody_else_ends_in_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(state_module, "_BUSY_SECONDS", 0.1)
+    state = await opened(tmp_path / "s")
+    other = sqlite3.connect(state.path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StateError, match="locked"):
+        await state.run(insert)
+    other.execute("ROLLBACK")
+    other.close()
+    await state.run(insert)
+    await state.close()
+
+
+async def test_a_disk_without_room_ends_in_a_sentence(state):
+    def fill(connection):
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        for number in range(1_000):
+            insert(connection, f"{number} {'x' * 500}")
+
+    with pytest.raises(StateError, match="full") as caught:
+        await state.run(fill)
+    assert "RF_STATE_DIR" in str(caught.value)
+
+
+async def test_all_work_is_done_in_one_thread_of_its_own(state):
+    threads = {await state.run(lambda _connection: threading.get_ident()) for _ in range(5)}
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+
+
+async def test_a_closed_state_says_so_and_closing_twice_is_fine(state):
+    await state.close()
+    await state.close()
+    with pytest.raises(StateError, match="closed"):
+        await state.run(insert)
