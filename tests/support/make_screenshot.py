@@ -1,0 +1,118 @@
+"""Draws `docs/tutorial/monitor.svg`: the live app itself on a made-up but plausible moment.
+
+Run it after changing how the monitor looks.
+"""
+
+import asyncio
+import math
+import re
+from pathlib import Path
+
+from rf_core.snapshot import (
+    CrawlReport,
+    DomainState,
+    Drain,
+    Finding,
+    Headroom,
+    PoolState,
+    Snapshot,
+)
+from rf_tui.app import MonitorApp
+
+PICTURE = Path(__file__).resolve().parents[2] / "docs" / "tutorial" / "monitor.svg"
+NOW = 1_795_465_860.0
+MEGABYTE = 1 << 20
+GIGABYTE = 1 << 30
+
+
+def moment() -> Snapshot:
+    """A quarter of an hour into two crawls, a while after a top-up."""
+    history = []
+    left = 1.9 * GIGABYTE
+    for step in range(90):
+        if step == 40:
+            left += 2 * GIGABYTE
+        left -= (14 + 9 * math.sin(step / 7)) * MEGABYTE
+        history.append((NOW - 900 + step * 10, int(left)))
+    crawls = (
+        CrawlReport(
+            id="a1", spider="listings", project="shop", pid=4711, host="box", pool="premium",
+            started_at=NOW - 860, updated_at=NOW - 1, up_bytes=48 * MEGABYTE,
+            down_bytes=1_180 * MEGABYTE, requests=41_207, exits=16,
+            failures={"target_429": 112, "gateway_auth": 3}, bytes_per_second=1.31 * MEGABYTE,
+            backoffs={"press.example": 12.0},
+        ),
+        CrawlReport(
+            id="b2", spider="prices", project="shop", pid=4712, host="box", pool="premium",
+            started_at=NOW - 300, updated_at=NOW - 1, up_bytes=9 * MEGABYTE,
+            down_bytes=167 * MEGABYTE, requests=7_964, exits=16, bytes_per_second=0.42 * MEGABYTE,
+        ),
+    )  # fmt: skip
+    return Snapshot(
+        taken_at=NOW,
+        key="rf_live_…x7kQ",
+        account="jane_doe",
+        pools=(
+            PoolState(
+                "premium", balance_bytes=history[-1][1], balance_at=NOW - 4,
+                spent_since_bytes=7 * MEGABYTE, history=tuple(history),
+                drain=Drain("draining", 1.73 * MEGABYTE),
+            ),
+            PoolState(
+                "mobile", balance_bytes=6 * GIGABYTE, balance_at=NOW - 4, drain=Drain("idle"),
+                history=tuple((at, 6 * GIGABYTE) for at, _ in history),
+            ),
+        ),
+        windows=(
+            Headroom(
+                "generate", 20, 3, holders=(("crawl listings", 2), ("crawl prices", 1)),
+            ),
+            Headroom("reads", 120, 11, foreign=4, holders=(("poller", 11),)),
+        ),
+        crawls=crawls,
+        domains=(
+            DomainState("listings.example", 912 * MEGABYTE, 30_112, 14 * MEGABYTE),
+            DomainState("img.listings.example", 268 * MEGABYTE, 11_095, 3 * MEGABYTE),
+            DomainState("prices.example", 176 * MEGABYTE, 7_964, 5 * MEGABYTE),
+            DomainState("press.example", 3 * MEGABYTE, 240, 0),
+        ),
+        findings=(
+            Finding(
+                "info", "top_up", "Pool premium was topped up by 2.00 GB eight minutes ago.",
+                since=NOW - 500,
+            ),
+        ),
+        balance_at=NOW - 4,
+        usage_at=NOW - 9,
+        discovery_at=NOW - 240,
+        own_calls_per_minute=11,
+    )  # fmt: skip
+
+
+class Still:
+    """A source that always shows the same moment."""
+
+    def __init__(self, snapshot):
+        self._snapshot = snapshot
+
+    async def snapshot(self):
+        return self._snapshot
+
+    async def refresh(self):
+        return self._snapshot
+
+
+async def picture(width=112, height=34) -> str:
+    """Return the app's own SVG of that moment."""
+    app = MonitorApp(Still(moment()), interval=None, clock=lambda: NOW)
+    async with app.run_test(size=(width, height)) as pilot:
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        svg = app.export_screenshot(title="rf")
+    # No page that shows the picture should have to fetch a font from anywhere.
+    return re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->\s*", "", svg, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    PICTURE.write_text(asyncio.run(picture()))
+    print(PICTURE)
