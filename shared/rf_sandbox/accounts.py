@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,6 +11,7 @@ GIGABYTE: Final = 1_073_741_824
 SCOPES: Final = ("proxies:generate", "usage:read", "pools:read")
 KEY_PREFIX: Final = "rf_live_"
 MOST_KEYS: Final = 10
+_POOL_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 PROXY_TYPES: Final = ("rotating", "sticky", "mobile_rotating", "mobile_sticky")
 
 
@@ -22,6 +24,11 @@ class Pool:
     proxy_types: list[str]
     balance_bytes: int
     session_minutes_default: int = 10
+
+    def __post_init__(self) -> None:
+        if not _POOL_ID.fullmatch(self.id):
+            message = f"pool id {self.id!r}: user names carry it, so letters, digits, _ and - only"
+            raise ValueError(message)
 
 
 @dataclass(slots=True)
@@ -94,6 +101,6 @@ def default_pools() -> dict[str, Pool]:
     """Two pools of different types and balances; the first offers what most crawls need."""
     pools = (
         Pool("premium", "Premium residential", ["rotating", "sticky"], 2 * GIGABYTE),
-        Pool("mobile", "Mobile carriers", ["mobile_rotating", "mobile_sticky"], GIGABYTE),
+        Pool("mobile", "Mobile carriers", list(PROXY_TYPES), GIGABYTE),
     )
     return {pool.id: pool for pool in pools}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,15 +12,17 @@ from typing import Any, Final
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rf_sandbox import validation
-from rf_sandbox.accounts import GIGABYTE, Key
+from rf_sandbox.accounts import GIGABYTE, KEY_PREFIX, Key
 from rf_sandbox.validation import InvalidRequestError, PoolNotAvailableError
 from rf_sandbox.windows import Verdict
 from rf_sandbox.world import World
+
+logger = logging.getLogger(__name__)
 
 BASE: Final = "/api/v1"
 _CHUNK: Final = 2_000
@@ -48,6 +51,9 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of ours
     headers: tuple[tuple[str, str], ...] = ()
 
 
+_UNAUTHORIZED: Final = Refusal("unauthorized", "Missing, malformed, or revoked API key.")
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One endpoint: how it is called, what it needs, where it counts."""
@@ -65,8 +71,10 @@ def balances(world: World) -> dict[str, float]:
     }
 
 
-async def _generate(world: World, request: Request, _key: Key) -> Response:
+async def _generate(world: World, request: Request, key: Key) -> Response:
     body = await _body(request)
+    if key.revoked:  # while the body was on its way (C-013)
+        raise _UNAUTHORIZED
     order = validation.read_order(body, world.account)
     is_demo = not world.traffic.has_balance(order.pool.id)
     facts = {
@@ -166,7 +174,7 @@ async def _me(world: World, _request: Request, key: Key) -> Response:
             "username": account.username,
             "scopes": list(key.scopes),
             "balances": balances(world),
-            "key": {"name": key.name, "prefix": "rf_live_", "last4": key.last4},
+            "key": {"name": key.name, "prefix": KEY_PREFIX, "last4": key.last4},
         }
     )
 
@@ -181,6 +189,16 @@ ROUTES: Final[dict[str, Route]] = {
 """The five endpoints, under the base path."""
 
 
+@dataclass(slots=True)
+class _Arrived:
+    """What is known of a call while it is judged: the headers of its answer depend on it."""
+
+    request: Request
+    route: Route | None
+    key: Key | None
+    verdict: Verdict
+
+
 class Api:
     """The whole API as one ASGI application."""
 
@@ -189,74 +207,70 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; every answer carries the window's headers (C-122)."""
-        request = Request(scope, receive)
-        route = _route(request)
-        group = route.group if route else "reads"
-        verdict = self._world.windows.stranger(group, self._world.now())
-        last4 = ""
+        arrived = self._arrive(Request(scope, receive))
         try:
-            key = self._authenticate(request)
-            if key is not None:
-                last4 = key.last4
-                verdict = self._world.windows.look(key.id, group, self._world.now())
-            checked, verdict = self._check(request, route, key, verdict)
-            response = await checked.handler(self._world, request, self._known(key))
+            response = await self._answer(arrived)
         except Refusal as refusal:
             response = _envelope(refusal)
         except InvalidRequestError as error:
             response = _envelope(Refusal("invalid_request", str(error)))
         except PoolNotAvailableError as error:
             response = _envelope(Refusal("pool_not_available", str(error)))
-        number = len(self._world.journal) + 1
-        response.headers.update(verdict.headers)
-        if response.status_code != STATUSES["rate_limited"] and "retry-after" in response.headers:
-            del response.headers["retry-after"]
-        response.headers["x-request-id"] = f"sandbox-{number}"
-        self._world.record(request.method, request.url.path, response.status_code, last4)
+        except ClientDisconnect:
+            return
+        except Exception:
+            logger.exception("the sandbox failed to answer")
+            response = _envelope(Refusal("internal_error", "An unexpected error occurred."))
+        response.headers.update(arrived.verdict.headers)
+        response.headers["x-request-id"] = f"sandbox-{len(self._world.journal) + 1}"
+        last4 = "" if arrived.key is None else arrived.key.last4
+        self._world.record(scope["method"], scope["path"], response.status_code, last4)
         await response(scope, receive, send)
 
+    def _arrive(self, request: Request) -> _Arrived:
+        """Find out what is called, by whom; strangers see the group's limit, unused (C-123)."""
+        path = request.scope["path"]
+        route = ROUTES.get(path[len(BASE) :]) if path.startswith(BASE + "/") else None
+        group = route.group if route else "reads"
+        key = self._authenticate(request)
+        windows, now = self._world.windows, self._world.now()
+        verdict = windows.stranger(group, now) if key is None else windows.look(key.id, group, now)
+        return _Arrived(request, route, key, verdict)
+
     def _authenticate(self, request: Request) -> Key | None:
-        """Find the key; None without one that is known (C-008 to C-013)."""
-        value = request.headers.get("authorization", "")
-        scheme, space, secret = value.partition(" ")
+        """Find the key; None without exactly one that is known (C-008 to C-013)."""
+        values = request.headers.getlist("authorization")
+        scheme, space, secret = values[0].partition(" ") if len(values) == 1 else ("", "", "")
         if scheme.lower() != "bearer" or not space:
             return None
         return self._world.account.key(secret)
 
-    def _check(
-        self, request: Request, route: Route | None, key: Key | None, verdict: Verdict
-    ) -> tuple[Route, Verdict]:
-        """Refuse in the order of C-021: route, 401, suspension, 429, scope."""
+    async def _answer(self, arrived: _Arrived) -> Response:
+        """Refuse in the order of C-021: route, 401, suspension, 429, scope; then answer.
+
+        A call with a known key counts whatever comes of it, but for a 429 (C-128).
+        """
+        route, key = arrived.route, arrived.key
         if route is None:
             raise Refusal("not_found", "There is no such endpoint.")
-        allowed = {route.method, "HEAD"} if route.method == "GET" else {route.method}
-        if request.method not in allowed:
-            allow = ", ".join(sorted(allowed))
-            raise Refusal("method_not_allowed", f"Use {route.method}.", headers=(("Allow", allow),))
+        if arrived.request.method != route.method:
+            allow = (("Allow", route.method),)
+            raise Refusal("method_not_allowed", f"Use {route.method}.", headers=allow)
         if key is None:
-            raise Refusal("unauthorized", "Missing, malformed, or revoked API key.")
-        if self._world.account.disabled:
+            raise _UNAUTHORIZED
+        disabled = self._world.account.disabled
+        arrived.verdict = self._world.windows.arrive(
+            key.id, route.group, self._world.now(), refuses=not disabled
+        )
+        if disabled:
             raise Refusal("account_disabled", "Your account has been suspended.")
-        verdict = self._world.windows.arrive(key.id, route.group, self._world.now())
-        if not verdict.allowed:
+        if not arrived.verdict.allowed:
             raise Refusal(
-                "rate_limited",
-                "You have exceeded the rate limit for this endpoint group.",
-                headers=tuple(verdict.headers.items()),
+                "rate_limited", "You have exceeded the rate limit for this endpoint group."
             )
         if route.scope is not None and route.scope not in key.scopes:
-            raise Refusal(
-                "insufficient_scope",
-                f"This key does not have the {route.scope} scope.",
-                headers=tuple(verdict.headers.items()),
-            )
-        return route, verdict
-
-    @staticmethod
-    def _known(key: Key | None) -> Key:
-        if key is None:
-            raise Refusal("unauthorized", "Missing, malformed, or revoked API key.")
-        return key
+            raise Refusal("insufficient_scope", f"This key does not have the {route.scope} scope.")
+        return await route.handler(self._world, arrived.request, key)
 
 
 def make_api(world: World) -> ASGIApp:
@@ -264,11 +278,6 @@ def make_api(world: World) -> ASGIApp:
     app = Starlette(middleware=[Middleware(GZipMiddleware, minimum_size=1024, compresslevel=1)])
     app.mount("/", Api(world))
     return app
-
-
-def _route(request: Request) -> Route | None:
-    path = request.url.path
-    return ROUTES.get(path[len(BASE) :]) if path.startswith(BASE + "/") else None
 
 
 async def _body(request: Request) -> Any:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from rf_sandbox.accounts import SCOPES
+from rf_sandbox.accounts import PROXY_TYPES, SCOPES
 from rf_sandbox.pages import Site
 from rf_sandbox.world import World, is_own_name
-
-_MOST_ROWS: Final = 100_000
 
 
 class ControlError(ValueError):
@@ -45,7 +43,7 @@ class Control:
                 "disabled": account.disabled,
                 "default_pool": account.default_pool.id,
             },
-            "balances_bytes": {pool.id: pool.balance_bytes for pool in account.pools.values()},
+            **self._meter(),
             "keys": [
                 {
                     "id": key.id,
@@ -63,9 +61,17 @@ class Control:
         }
 
     def traffic(self, since: int = 0) -> dict[str, Any]:
-        """Rows after that number, live ones included."""
-        rows = self._world.traffic.since(since)
-        return {"traffic": rows[:_MOST_ROWS]}
+        """Rows after that number, live ones included, with the meter at that very moment."""
+        return {"traffic": self._world.traffic.since(since), **self._meter()}
+
+    def _meter(self) -> dict[str, Any]:
+        """The balances with what was billed so far: their sum changes by top-ups only."""
+        pools = self._world.account.pools.values()
+        billed = self._world.traffic.billed_bytes
+        return {
+            "balances_bytes": {pool.id: pool.balance_bytes for pool in pools},
+            "billed_bytes": {pool.id: billed.get(pool.id, 0) for pool in pools},
+        }
 
     def journal(self, since: int = 0) -> dict[str, Any]:
         """API calls after that number."""
@@ -74,12 +80,12 @@ class Control:
     def top_up(self, body: dict[str, Any]) -> dict[str, Any]:
         """Add bytes to a pool."""
         _only(body, "pool", "bytes")
-        pool = self._world.account.pools.get(body.get("pool", ""))
-        count = body.get("bytes")
+        pool = self._world.account.pools.get(str(body.get("pool")))
+        count = _whole(body, "bytes", 0)
         if pool is None:
             raise ControlError("no such pool")
-        if isinstance(count, bool) or not isinstance(count, int) or count <= 0:
-            raise ControlError("bytes must be a whole number above 0")
+        if count <= 0:
+            raise ControlError("bytes must be above 0")
         pool.balance_bytes += count
         return self.state()
 
@@ -94,13 +100,9 @@ class Control:
     def make_key(self, body: dict[str, Any]) -> dict[str, Any]:
         """Make a key; its secret is in this answer and nowhere else (C-012)."""
         _only(body, "name", "scopes")
-        scopes = body.get("scopes", list(SCOPES))
-        try:
-            key = self._world.account.mint(
-                self._world.seed, str(body.get("name", "key")), tuple(scopes)
-            )
-        except (ValueError, TypeError) as error:
-            raise ControlError(str(error)) from None
+        scopes = _texts(body, "scopes", list(SCOPES))
+        name = str(body.get("name", "key"))
+        key = self._world.account.mint(self._world.seed, name, tuple(scopes))
         return {"id": key.id, "key": key.secret, "scopes": list(key.scopes)}
 
     def revoke_key(self, number: int) -> dict[str, Any]:
@@ -117,20 +119,22 @@ class Control:
         pool = self._world.account.pools.get(pool_id)
         if pool is None:
             raise ControlError("no such pool")
-        if "balance_bytes" in body:
-            pool.balance_bytes = int(body["balance_bytes"])
-        if "proxy_types" in body:
-            pool.proxy_types = [str(kind) for kind in body["proxy_types"]]
-        if "label" in body:
-            pool.label = str(body["label"])
+        balance = _whole(body, "balance_bytes", pool.balance_bytes)
+        types = _texts(body, "proxy_types", pool.proxy_types)
+        if strange := set(types) - set(PROXY_TYPES):
+            message = f"proxy_types: {', '.join(sorted(strange))}; known: {', '.join(PROXY_TYPES)}"
+            raise ControlError(message)
+        pool.balance_bytes, pool.proxy_types = balance, types
+        pool.label = str(body.get("label", pool.label))
         return self.state()
 
     def patch_targeting(self, body: dict[str, Any]) -> dict[str, Any]:
         """Change what `/pools` lists (C-049)."""
         targeting = self._world.account.targeting
         _only(body, "countries", "us_states", "carriers")
-        for name, values in body.items():
-            setattr(targeting, name, [str(value) for value in values])
+        read = {name: _texts(body, name, []) for name in body}
+        for name, values in read.items():
+            setattr(targeting, name, values)
         return self.state()
 
     def patch_limits(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -139,19 +143,22 @@ class Control:
         windows = self._world.windows
         if body.get("algorithm", "log") != "log":
             raise ControlError("only the algorithm log is in this version")
-        for group in ("generate", "reads"):
-            if group in body:
-                windows.limits[group] = max(1, int(body[group]))
-        if "window_seconds" in body:
-            windows.window_seconds = max(0.1, float(body["window_seconds"]))
+        limits = {group: _whole(body, group, limit) for group, limit in windows.limits.items()}
+        seconds = body.get("window_seconds", windows.window_seconds)
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+            raise ControlError("window_seconds must be a number above 0")
+        if min(limits.values()) < 1:
+            raise ControlError("a limit is at least 1")
+        windows.limits.update(limits)
+        windows.window_seconds = float(seconds)
         return self.state()
 
     def reset(self) -> dict[str, Any]:
         """Forget traffic, usage, windows and sessions; balances are what they were at first."""
         world = self._world
-        world.traffic.rows.clear()
-        world.traffic.usage.clear()
+        world.traffic.forget()
         world.journal.clear()
+        self._site.forget()
         world.windows.forget()
         world.exits.forget()
         for pool_id, count in self._first_balances.items():
@@ -166,7 +173,7 @@ def make_control(control: Control, token: str) -> ASGIApp:
         work: Callable[[Request, dict[str, Any]], dict[str, Any]],
     ) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            if not is_own_name(request.url.hostname or ""):
+            if not _names_loopback(request.headers.get("host", "")):
                 return _error(403, "the Host header names no address of this machine")
             given = request.headers.get("authorization", "").removeprefix("Bearer ")
             if not hmac.compare_digest(given.encode(), token.encode()):
@@ -177,8 +184,10 @@ def make_control(control: Control, token: str) -> ASGIApp:
                 if not isinstance(body, dict):
                     raise ControlError("the body must be a JSON object")
                 return JSONResponse(work(request, body))
-            except (ValueError, TypeError) as error:
+            except (ValueError, RecursionError) as error:
                 return _error(400, str(error))
+            except ClientDisconnect:
+                return _error(400, "the body never came")
 
         return endpoint
 
@@ -201,6 +210,28 @@ def make_control(control: Control, token: str) -> ASGIApp:
     return Starlette(
         routes=[Route(path, guarded(work), methods=[method]) for method, path, work in routes]
     )
+
+
+def _names_loopback(host: str) -> bool:
+    """Read a Host header: a page elsewhere that resolves to us is told apart by its name."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
+    return is_own_name(name.strip("[]").lower())
+
+
+def _whole(body: dict[str, Any], name: str, default: int) -> int:
+    value = body.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int):
+        message = f"{name} must be a whole number"
+        raise ControlError(message)
+    return value
+
+
+def _texts(body: dict[str, Any], name: str, default: list[str]) -> list[str]:
+    values = body.get(name, default)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        message = f"{name} must be a list of texts"
+        raise ControlError(message)
+    return list(values)
 
 
 def _only(body: dict[str, Any], *known: str) -> None:

@@ -13,6 +13,8 @@ from typing import Final
 _KINDS: Final = {"r": "rotating", "s": "sticky", "mr": "mobile_rotating", "ms": "mobile_sticky"}
 _CODES: Final = {name: code for code, name in _KINDS.items()}
 _ANY: Final = "any"
+_SERIALS: Final = 1 << 48
+_STRIDE: Final = 0x9E3779B97F4B  # odd, so that no serial comes twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +38,13 @@ class Credentials:
 
     def __init__(self, seed: int) -> None:
         self._key = hashlib.blake2b(f"credentials {seed}".encode(), digest_size=32).digest()
+        self._offset = int.from_bytes(self._key[:6], "big")
         self._serial = 0
 
     def mint(self, ordered: Ordered) -> tuple[str, str]:
         """Return a user name that was never given before, and its password (C-072)."""
         self._serial += 1
-        serial = hashlib.blake2b(
-            self._serial.to_bytes(8, "big"), key=self._key, digest_size=6
-        ).hexdigest()
+        serial = f"{(self._serial * _STRIDE + self._offset) % _SERIALS:012x}"
         username = "-".join(
             (
                 ordered.pool,

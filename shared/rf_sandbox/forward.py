@@ -3,48 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import httptools
 
 from rf_sandbox.heads import Head, write_head
 
 if TYPE_CHECKING:
-    from rf_sandbox.gateway import Client
+    from rf_sandbox.client import Client
     from rf_sandbox.traffic import Row
+
+_MOST_HELD: Final = 256 * 1024
 
 
 class Forward(asyncio.Protocol):
     """One request and its answer. Both are framed anew: what one end says to us stays with us."""
 
-    def __init__(
-        self, client: Client, row: Row, head: Head, path: bytes, keep_alive: object
-    ) -> None:
+    def __init__(self, client: Client, row: Row, head: Head, path: bytes, authority: bytes) -> None:
         self._client: Client | None = client
         self._world = client.world
         self.row = row
-        self._method = head.method
-        self._client_keeps_alive = bool(keep_alive)
-        coding = (head.get(b"transfer-encoding") or b"").lower()
-        self._chunked_request = b"chunked" in coding
-        headers = [
-            (name, value) for name, value in head.end_to_end() if name.lower() != b"content-length"
-        ]
-        length = head.get(b"content-length")
-        if self._chunked_request:
-            headers.append((b"Transfer-Encoding", b"chunked"))
-        elif length is not None:
-            headers.append((b"Content-Length", length))
-        headers.append((b"Connection", b"close"))
-        self._outgoing = [write_head(head.method + b" " + path + b" HTTP/1.1", headers)]
+        self._head = head
+        self._chunked_request = bool(head.codings)
+        self._outgoing = [_request_head(head, path, authority)]
+        self._held = 0
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
-        self._answer_headers: list[tuple[bytes, bytes]] = []
+        self._answer = Head()
         self._chunked_answer = False
+        self._close_ends_it = False
+        self._close_after = not head.keep_alive
         self._headers_sent = False
         self._complete = False
         self._request_complete = False
-        self._until_close = False
 
     # The request
 
@@ -65,14 +56,20 @@ class Forward(asyncio.Protocol):
         if self._client is None:
             transport.abort()
             return
+        if self._held > _MOST_HELD:
+            self._client.resume_reading()
         transport.write(b"".join(self._outgoing))
         self._outgoing.clear()
 
     def _send(self, data: bytes) -> None:
-        if self._transport is None:
-            self._outgoing.append(data)
-        elif not self._transport.is_closing():
-            self._transport.write(data)
+        if self._transport is not None:
+            if not self._transport.is_closing():
+                self._transport.write(data)
+            return
+        self._outgoing.append(data)
+        self._held += len(data)
+        if self._held > _MOST_HELD and self._client is not None:
+            self._client.pause_reading()
 
     def pause_writing(self) -> None:
         """The target is slow."""
@@ -91,54 +88,60 @@ class Forward(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._give_up("the target changed the protocol")
+            self.give_up(502, "http_upgrade_failed", "the target changed the protocol")
         except httptools.HttpParserError:
             if not self._complete:
-                self._give_up("the target's answer is not HTTP")
+                self.give_up(502, "http_protocol_error", "the answer of the target is not HTTP")
         if self._complete:
-            self._finish("completed")
+            self._finish()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Collect a header."""
-        self._answer_headers.append((name, value))
+        """Collect a header; the trailers of an answer are not passed on."""
+        self._answer.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Pass the head on, framed for this hop."""
-        if self._client is None or self._complete:
-            return
         status = self._parser.get_status_code()
-        head = Head(headers=self._answer_headers)
+        if status < 200:  # noqa: PLR2004 - an interim answer
+            self._pass_on_interim(status)
+        elif not self._complete:
+            self._pass_on_head(status)
+
+    def _pass_on_interim(self, status: int) -> None:
+        head, self._answer = self._answer, Head()
+        if self._client is not None and self._head.version != "1.0":
+            start = b"HTTP/1.1 %d Interim" % status
+            self._client.send(self.row, write_head(start, head.end_to_end()))
+
+    def _pass_on_head(self, status: int) -> None:
+        head = self._answer
         headers = head.end_to_end()
-        interim = status < 200  # noqa: PLR2004 - 1xx
-        bodiless = interim or self._method == b"HEAD" or status in {204, 304}
+        bodiless = self._head.method == b"HEAD" or status in {204, 304}
         if not bodiless and head.get(b"content-length") is None:
-            if b"chunked" in (head.get(b"transfer-encoding") or b"").lower():
-                self._chunked_answer = True
+            chunked = head.codings == [b"chunked"]
+            self._chunked_answer = chunked and self._head.version != "1.0"
+            self._close_ends_it = not chunked
+            self._close_after |= not self._chunked_answer
+            if self._chunked_answer:
                 headers.append((b"Transfer-Encoding", b"chunked"))
-            else:
-                self._until_close = True
-        if not interim:
-            self.row.status = status
-            self._headers_sent = True
-            if self._until_close or not self._client_keeps_alive:
-                headers.append((b"Connection", b"close"))
-        reason = b"" if interim else b" OK" if status == 200 else b" Answer"  # noqa: PLR2004
-        start = b"HTTP/1.1 %d%b" % (status, reason)
-        self._client.send(self.row, write_head(start, headers))
-        if interim:
-            self._answer_headers = []
-        elif self._method == b"HEAD":
-            self._complete = True
+        if self._close_after:
+            headers.append((b"Connection", b"close"))
+        self.row.status = status
+        self._headers_sent = True
+        if self._client is not None:
+            reason = b"OK" if status == 200 else b"Answer"  # noqa: PLR2004 - for people only
+            self._client.send(self.row, write_head(b"HTTP/1.1 %d %b" % (status, reason), headers))
+        self._complete = self._head.method == b"HEAD"
 
     def on_body(self, data: bytes) -> None:
         """A piece of the answer's body."""
-        if self._client is not None:
+        if self._client is not None and not self._complete:
             framed = b"%x\r\n%b\r\n" % (len(data), data) if self._chunked_answer else data
             self._client.send(self.row, framed)
 
     def on_message_complete(self) -> None:
         """The answer is all there, unless it was an interim one."""
-        if self._headers_sent:
+        if self._headers_sent and not self._complete:
             self._complete = True
             if self._chunked_answer and self._client is not None:
                 self._client.send(self.row, b"0\r\n\r\n")
@@ -146,18 +149,29 @@ class Forward(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The target is gone: the end of an answer without a length, or trouble."""
         self._transport = None
-        if self._client is None:
-            return
-        if self._until_close and exc is None:
-            self._finish("completed")
-        elif self._headers_sent:
-            self._world.traffic.end(self.row, "truncated", self._world.now())
-            client, self._client = self._client, None
-            client.answered(keep_alive=False)
+        if self._close_ends_it and exc is None:
+            self._finish()
         else:
-            self._give_up("the target closed without an answer")
+            self.give_up(502, "connection_terminated", "the target closed without an answer")
 
     # Endings
+
+    def give_up(self, status: int, error: str, details: str) -> None:
+        """Say so while nothing has been said; break off when something has."""
+        client, self._client = self._client, None
+        if self._transport is not None:
+            self._transport.abort()
+        if client is None:
+            return
+        if self._headers_sent:
+            self._world.traffic.end(self.row, "truncated", self._world.now())
+            client.answered(keep_alive=False)
+        else:
+            client.fail(self.row, status, error, details)
+
+    def gone_quiet(self) -> None:
+        """Nothing has moved for too long."""
+        self.give_up(504, "connection_read_timeout", "the target did not answer in time")
 
     def client_lost(self) -> None:
         """The client is gone."""
@@ -165,12 +179,6 @@ class Forward(asyncio.Protocol):
         self._world.traffic.end(self.row, "aborted", self._world.now())
         if self._transport is not None:
             self._transport.abort()
-
-    def unreachable(self, status: int, details: str) -> None:
-        """There is no target."""
-        client, self._client = self._client, None
-        if client is not None:
-            client.fail(self.row, status, details)
 
     def pause_reading(self) -> None:
         """The client is slow."""
@@ -182,27 +190,27 @@ class Forward(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
-    def _give_up(self, details: str) -> None:
+    def _finish(self) -> None:
         client, self._client = self._client, None
         if self._transport is not None:
             self._transport.abort()
-        if client is None:
-            return
-        if self._headers_sent:
-            self._world.traffic.end(self.row, "truncated", self._world.now())
-            client.answered(keep_alive=False)
-        else:
-            client.fail(self.row, 502, details)
-
-    def _finish(self, outcome: str) -> None:
-        client, self._client = self._client, None
         if client is not None:
-            client.claim_rest(self.row)
-            self._world.traffic.end(self.row, outcome, self._world.now())
-            client.answered(
-                keep_alive=self._client_keeps_alive
-                and self._request_complete
-                and not self._until_close
-            )
-        if self._transport is not None:
-            self._transport.abort()
+            self._world.traffic.end(self.row, "completed", self._world.now())
+            client.answered(keep_alive=self._request_complete and not self._close_after)
+
+
+def _request_head(head: Head, path: bytes, authority: bytes) -> bytes:
+    """The head for the target: its Host is where we connect, whatever the client's said."""
+    headers = [(b"Host", authority)]
+    headers += [
+        (name, value)
+        for name, value in head.end_to_end()
+        if name.lower() not in {b"host", b"content-length"}
+    ]
+    length = head.get(b"content-length")
+    if head.codings:
+        headers.append((b"Transfer-Encoding", b"chunked"))
+    elif length is not None:
+        headers.append((b"Content-Length", length))
+    headers.append((b"Connection", b"close"))
+    return write_head(head.method + b" " + path + b" HTTP/1.1", headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -42,27 +43,50 @@ PROXY_ERRORS: Final = {
     503: "connection_limit_reached",
     504: "connection_timeout",
 }
-"""Status → error type of RFC 9209, so that a client can tell our answers from the target's."""
+"""Status → error type of RFC 9209 when nothing more exact is known."""
+
+_UPGRADE: Final = re.compile(rb"\r\nupgrade:[^\r\n]*(?=\r\n)", re.IGNORECASE)
 
 
 @dataclass(slots=True)
 class Head:
-    """The head of a request."""
+    """The head of a message."""
 
     method: bytes = b""
     url: bytes = b""
+    version: str = "1.1"
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    keep_alive: bool = True
+
+    def all(self, name: bytes) -> list[bytes]:
+        """Every value of a header."""
+        return [value for key, value in self.headers if key.lower() == name]
 
     def get(self, name: bytes) -> bytes | None:
-        """Return the first value of a header."""
+        """The first value of a header."""
         return next((value for key, value in self.headers if key.lower() == name), None)
+
+    @property
+    def codings(self) -> list[bytes]:
+        """The transfer codings in order, lower-case."""
+        listed = b",".join(self.all(b"transfer-encoding")).lower().split(b",")
+        return [coding.strip() for coding in listed if coding.strip()]
+
+    @property
+    def content_length(self) -> int:
+        """The announced length; 0 without one. The parser has vouched for the digits."""
+        return int(self.get(b"content-length") or 0)
+
+    @property
+    def has_body(self) -> bool:
+        """Whether bytes of a body follow a request."""
+        return bool(self.codings) or self.content_length > 0
 
     def end_to_end(self) -> list[tuple[bytes, bytes]]:
         """The headers that are for the other end, not for this hop (RFC 9110, 7.6.1)."""
         named = {
             token.strip().lower()
-            for name, value in self.headers
-            if name.lower() == b"connection"
+            for value in self.all(b"connection")
             for token in value.split(b",")
         }
         return [
@@ -72,13 +96,20 @@ class Head:
         ]
 
 
+def without_upgrade(raw: bytes) -> bytes:
+    """Take `Upgrade` out of a raw head: this hop never changes protocol (RFC 9110, 7.8)."""
+    return _UPGRADE.sub(b"", raw)
+
+
 def basic_credentials(value: bytes | None) -> tuple[str, str] | None:
     """Read a `Basic` authorization (RFC 7617)."""
     scheme, _, token = (value or b"").partition(b" ")
     if scheme.lower() != b"basic":
         return None
     try:
-        user, colon, password = base64.b64decode(token, validate=True).decode().partition(":")
+        user, colon, password = (
+            base64.b64decode(token.strip(), validate=True).decode().partition(":")
+        )
     except ValueError:
         return None
     return (user, password) if colon else None
@@ -87,7 +118,9 @@ def basic_credentials(value: bytes | None) -> tuple[str, str] | None:
 def split_target(target: str) -> tuple[str, int] | None:
     """Read `host:port`, with brackets around IPv6; None when it is neither."""
     host, colon, port = target.rpartition(":")
-    if not colon or not port.isdecimal() or not 0 < int(port) < 65_536:  # noqa: PLR2004
+    if not colon or not (port.isascii() and port.isdecimal()) or len(port) > 5:  # noqa: PLR2004
+        return None
+    if not 0 < int(port) < 65_536:  # noqa: PLR2004 - what a port can be
         return None
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
@@ -96,17 +129,27 @@ def split_target(target: str) -> tuple[str, int] | None:
     return (host.lower(), int(port)) if host else None
 
 
+def join_target(host: str, port: int | None) -> str:
+    """Write `host:port`, with brackets around IPv6."""
+    name = f"[{host}]" if ":" in host else host
+    return name if port is None else f"{name}:{port}"
+
+
 def write_head(start: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
     """Write a head."""
     lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
     return start + b"\r\n" + lines + b"\r\n"
 
 
-def own_answer(status: int, details: str, *, keep_alive: bool) -> bytes:
-    """The gateway's own answer: marked with `Proxy-Status`, challenged when it is a 407 (C-172)."""
+def own_answer(status: int, details: str, *, keep_alive: bool, error: str | None = None) -> bytes:
+    """The gateway's own answer: marked so that nobody takes it for the target's (RFC 9209).
+
+    A 407 carries its challenge (C-172).
+    """
     body = f"{details}\n".encode()
+    cause = error or PROXY_ERRORS[status]
     headers = [
-        (b"Proxy-Status", f'sandbox; error={PROXY_ERRORS[status]}; details="{details}"'.encode()),
+        (b"Proxy-Status", f'sandbox; error={cause}; details="{details}"'.encode()),
         (b"Content-Type", b"text/plain"),
         (b"Content-Length", str(len(body)).encode()),
     ]

@@ -9,14 +9,13 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from typing import Final, Protocol
+from urllib.parse import parse_qs, quote, urlsplit
 
+_BLOCK: Final = hashlib.sha256(b"sandbox").digest() * 32
 MOST_BYTES: Final = 256 * 1024 * 1024
 PAGES: Final = 10_000
 ITEMS_PER_PAGE: Final = 5
-_RATE: Final = 3
-_RATE_SECONDS: Final = 2.0
 _PIXEL: Final = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
@@ -29,7 +28,8 @@ class Asked:
     method: str
     target: str
     headers: list[tuple[str, str]]
-    body: bytes
+    body_length: int
+    body_sha256: str
     client: str
     scheme: str
 
@@ -45,13 +45,45 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer of the site. `after` seconds pass before it is sent."""
+    """One answer of the site. `after` seconds pass before it is sent.
+
+    Without a `size` of its own the body is sent once; with one it is said over and over.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: str = "text/html; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
     after: float = 0.0
+    size: int | None = None
+
+    @property
+    def is_bodiless(self) -> bool:
+        """Whether the status forbids a body (RFC 9110, 15)."""
+        return self.status in {204, 304}
+
+    @property
+    def length(self) -> int:
+        """Bytes of the body."""
+        if self.is_bodiless:
+            return 0
+        return len(self.body) if self.size is None else self.size
+
+    def piece(self, offset: int, count: int) -> bytes:
+        """Up to `count` bytes of the body from `offset`."""
+        end = min(self.length, offset + count)
+        if self.size is None:
+            return self.body[offset:end]
+        start = offset % len(self.body)
+        times = (start + end - offset) // len(self.body) + 1
+        return (self.body * times)[start : start + end - offset]
+
+
+class Closable(Protocol):
+    """A connection that can be ended."""
+
+    def abort(self) -> None:
+        """Close at once."""
 
 
 @dataclass(slots=True)
@@ -63,29 +95,38 @@ class Site:
     secure: str = ""
     requests: int = 0
     clients: dict[str, int] = field(default_factory=dict)
+    visits_allowed: int = 3
+    visits_seconds: float = 2.0
+    connections: set[Closable] = field(default_factory=set)
     _visits: dict[str, deque[float]] = field(default_factory=dict)
 
     def answer(self, asked: Asked) -> Reply:
         """Answer one request."""
         self.requests += 1
         self.clients[asked.client] = self.clients.get(asked.client, 0) + 1
-        name, _, rest = asked.path.lstrip("/").partition("/")
-        handler = _HANDLERS.get(name)
-        if handler is None:
-            return _text("no such page", 404)
         try:
-            return handler(self, asked, rest)
+            name, _, rest = asked.path.lstrip("/").partition("/")
+            handler = _HANDLERS.get(name)
+            if handler is not None:
+                return handler(self, asked, rest)
         except ValueError:
-            return _text("no such page", 404)
+            pass  # a number that is none, or a target that is no URL
+        return _text("no such page", 404)
+
+    def forget(self) -> None:
+        """Start as if nobody had been here."""
+        self.requests = 0
+        self.clients.clear()
+        self._visits.clear()
 
     def limited(self, who: str) -> float | None:
         """Count a visit; seconds until the next is welcome when it came too soon."""
         visits = self._visits.setdefault(who, deque())
         now = self.now()
-        while visits and visits[0] <= now - _RATE_SECONDS:
+        while visits and visits[0] <= now - self.visits_seconds:
             visits.popleft()
-        if len(visits) >= _RATE:
-            return visits[0] + _RATE_SECONDS - now
+        if len(visits) >= self.visits_allowed:
+            return visits[0] + self.visits_seconds - now
         visits.append(now)
         return None
 
@@ -98,8 +139,7 @@ def item_bytes(number: int) -> bytes:
 
 def some_bytes(count: int) -> bytes:
     """That many bytes, the same each time."""
-    block = hashlib.sha256(b"sandbox").digest() * 32
-    return (block * (count // len(block) + 1))[:count]
+    return Reply(body=_BLOCK, size=count).piece(0, count)
 
 
 def _text(text: str, status: int = 200, **headers: str) -> Reply:
@@ -137,6 +177,8 @@ def _page(_site: Site, asked: Asked, rest: str) -> Reply:
 
 def _item(_site: Site, _asked: Asked, rest: str) -> Reply:
     number = int(rest)
+    if not 1 <= number <= PAGES * ITEMS_PER_PAGE:
+        raise ValueError(rest)
     body = item_bytes(number)
     digest = hashlib.sha256(body).hexdigest()
     return _html(
@@ -157,7 +199,7 @@ def _bytes(_site: Site, _asked: Asked, rest: str) -> Reply:
     count = int(rest)
     if not 0 <= count <= MOST_BYTES:
         raise ValueError(rest)
-    return Reply(200, some_bytes(count), "application/octet-stream")
+    return Reply(200, _BLOCK, "application/octet-stream", size=count)
 
 
 def _status(_site: Site, _asked: Asked, rest: str) -> Reply:
@@ -183,15 +225,16 @@ def _ratelimit(site: Site, asked: Asked, _rest: str) -> Reply:
 
 
 def _redirect(_site: Site, asked: Asked, _rest: str) -> Reply:
-    return Reply(302, headers=(("Location", asked.query("to", "/")),))
+    there = quote(asked.query("to", "/"), safe="%/:?#[]@!$&'()*+,;=~")
+    return Reply(302, headers=(("Location", there),))
 
 
 def _to_https(site: Site, _asked: Asked, rest: str) -> Reply:
-    return Reply(302, headers=(("Location", f"{site.secure}/{rest}"),))
+    return Reply(302, headers=(("Location", f"{site.secure}/{quote(rest, safe='/%')}"),))
 
 
 def _to_http(site: Site, _asked: Asked, rest: str) -> Reply:
-    return Reply(302, headers=(("Location", f"{site.plain}/{rest}"),))
+    return Reply(302, headers=(("Location", f"{site.plain}/{quote(rest, safe='/%')}"),))
 
 
 def _robots(_site: Site, _asked: Asked, _rest: str) -> Reply:
@@ -203,8 +246,7 @@ def _headers(_site: Site, asked: Asked, _rest: str) -> Reply:
 
 
 def _echo(_site: Site, asked: Asked, _rest: str) -> Reply:
-    digest = hashlib.sha256(asked.body).hexdigest()
-    return _json({"method": asked.method, "length": len(asked.body), "sha256": digest})
+    return _json({"method": asked.method, "length": asked.body_length, "sha256": asked.body_sha256})
 
 
 def _cookies(_site: Site, asked: Asked, _rest: str) -> Reply:

@@ -9,9 +9,11 @@ some may never have left this machine.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from rf_sandbox.accounts import Account
+
+MOST_ROWS: Final = 100_000
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class Traffic:
     account: Account
     rows: list[Row] = field(default_factory=list)
     usage: dict[str, DomainUsage] = field(default_factory=dict)
+    billed_bytes: dict[str, int] = field(default_factory=dict)
 
     def begin(
         self,
@@ -99,8 +102,25 @@ class Traffic:
         return ordered[:limit]
 
     def since(self, seq: int) -> list[dict[str, Any]]:
-        """Rows after that number, live ones included."""
-        return [row.document() for row in self.rows[max(0, seq) :]]
+        """The next rows after that number, live ones included."""
+        first = max(0, seq)
+        return [row.document() for row in self.rows[first : first + MOST_ROWS]]
+
+    def excuse(self, row: Row) -> None:
+        """Make an exchange free after all: the gateway itself has refused the rest of it."""
+        if row.billed:
+            self._bill(row, -row.bytes_up - row.bytes_down)
+            self._usage(row.domain).requests -= 1
+            row.billed = False
+
+    def forget(self) -> None:
+        """Start with no rows; what is still alive is counted no more."""
+        for row in self.rows:
+            if row.ended is None:
+                row.billed = False
+        self.rows.clear()
+        self.usage.clear()
+        self.billed_bytes.clear()
 
     def _usage(self, domain: str) -> DomainUsage:
         return self.usage.setdefault(domain, DomainUsage())
@@ -108,4 +128,5 @@ class Traffic:
     def _bill(self, row: Row, count: int) -> None:
         if row.billed:
             self.account.pools[row.pool].balance_bytes -= count
+            self.billed_bytes[row.pool] = self.billed_bytes.get(row.pool, 0) + count
             self._usage(row.domain).bytes += count

@@ -7,11 +7,12 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from rf_sandbox.gateway import Client
+    from rf_sandbox.client import Client
     from rf_sandbox.traffic import Row
 
 _ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _LINGER_SECONDS: Final = 30.0
+_MOST_HELD: Final = 256 * 1024
 
 
 class Tunnel(asyncio.Protocol):
@@ -22,7 +23,7 @@ class Tunnel(asyncio.Protocol):
         self._world = client.world
         self.row = row
         self._transport: asyncio.Transport | None = None
-        self._early: list[bytes] = []
+        self._early = bytearray()
         self._client_done = False
         self._target_done = False
         self._linger: asyncio.TimerHandle | None = None
@@ -36,9 +37,10 @@ class Tunnel(asyncio.Protocol):
             return
         self.row.status = 200
         self._client.send(self.row, _ESTABLISHED)
-        for data in self._early:
-            transport.write(data)
-        self._early.clear()
+        if self._early:
+            transport.write(bytes(self._early))
+            self._early.clear()
+            self._client.resume_reading()
         if self._client_done:
             self._pass_on_eof()
 
@@ -64,8 +66,10 @@ class Tunnel(asyncio.Protocol):
             self._linger.cancel()
         self._world.traffic.end(self.row, "reset" if exc else "completed", self._world.now())
         client, self._client = self._client, None
-        if client is not None:
-            client.abort() if exc else client.close()
+        if client is not None and exc is not None:
+            client.abort()
+        elif client is not None:
+            client.close()
 
     def pause_writing(self) -> None:
         """The target is slow."""
@@ -78,14 +82,13 @@ class Tunnel(asyncio.Protocol):
             self._client.resume_reading()
 
     def from_client(self, data: bytes) -> None:
-        """Bytes of the client's."""
-        self._world.traffic.up(self.row, len(data))
+        """Bytes of the client's, billed already."""
         if self._transport is None:
-            self._early.append(data)
+            self._early += data
+            if len(self._early) > _MOST_HELD and self._client is not None:
+                self._client.pause_reading()
         elif not self._transport.is_closing():
             self._transport.write(data)
-        if self._client is not None:
-            self._client.check_balance(self.row)
 
     def client_done(self) -> None:
         """The client has said goodbye."""
@@ -100,8 +103,14 @@ class Tunnel(asyncio.Protocol):
         self._client = None
         outcome = "completed" if self._client_done else "aborted"
         self._world.traffic.end(self.row, outcome, self._world.now())
+        if self._linger is not None:
+            self._linger.cancel()
         if self._transport is not None:
-            self._transport.abort()
+            self._transport.close() if self._client_done else self._transport.abort()
+
+    def gone_quiet(self) -> None:
+        """Nothing has moved for too long."""
+        self._finish("idle")
 
     def pause_reading(self) -> None:
         """The client is slow."""
@@ -113,11 +122,11 @@ class Tunnel(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
-    def unreachable(self, status: int, details: str) -> None:
+    def give_up(self, status: int, error: str, details: str) -> None:
         """There is no target."""
         client, self._client = self._client, None
         if client is not None:
-            client.fail(self.row, status, details)
+            client.fail(self.row, status, error, details)
 
     def _pass_on_eof(self) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -132,6 +141,8 @@ class Tunnel(asyncio.Protocol):
 
     def _finish(self, outcome: str) -> None:
         self._world.traffic.end(self.row, outcome, self._world.now())
+        if self._linger is not None:
+            self._linger.cancel()
         client, self._client = self._client, None
         if client is not None:
             client.close()

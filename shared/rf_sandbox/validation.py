@@ -84,16 +84,17 @@ def read_limit(query: Mapping[str, list[str]]) -> int:
     if values is None:
         return DEFAULT_USAGE
     text = values[0] if len(values) == 1 else ""
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= MOST_USAGE:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_USAGE))
+    if not is_number or not 1 <= int(text) <= MOST_USAGE:
         message = f"limit must be one whole number from 1 to {MOST_USAGE}."
         raise InvalidRequestError(message)
     return int(text)
 
 
 def _pool(body: dict[str, Any], account: Account) -> Pool:
-    wanted = body.get("pool")
-    if wanted is None:
+    if "pool" not in body:
         return account.default_pool
+    wanted = body["pool"]
     if not isinstance(wanted, str):
         raise InvalidRequestError("pool must be a text.")
     pool = account.pools.get(wanted)
@@ -103,9 +104,9 @@ def _pool(body: dict[str, Any], account: Account) -> Pool:
 
 
 def _integer(body: dict[str, Any], name: str, low: int, high: int, default: int) -> int:
-    value = body.get(name)
-    if value is None:
+    if name not in body:
         return default
+    value = body[name]
     if isinstance(value, float) and math.isfinite(value) and value.is_integer():
         value = int(value)  # JSON Schema counts 10.0 as an integer (C-040)
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -115,9 +116,9 @@ def _integer(body: dict[str, Any], name: str, low: int, high: int, default: int)
 
 
 def _choice(body: dict[str, Any], name: str, choices: Any, default: str) -> str:
-    value = body.get(name)
-    if value is None:
+    if name not in body:
         return default
+    value = body[name]
     if not isinstance(value, str) or value not in choices:
         message = f"{name} must be one of: {', '.join(choices)}."
         raise InvalidRequestError(message)

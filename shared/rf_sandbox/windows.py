@@ -43,10 +43,12 @@ class RateWindows:
     violations: int = 0
     _logs: dict[tuple[int, str], deque[float]] = field(default_factory=dict)
 
-    def arrive(self, key_id: int, group: str, now: float) -> Verdict:
-        """Count a call, or refuse it."""
+    def arrive(self, key_id: int, group: str, now: float, *, refuses: bool = True) -> Verdict:
+        """Count a call, or refuse it. One that is answered otherwise anyway is only counted."""
         log = self._log(key_id, group, now)
         limit = self.limits[group]
+        if len(log) >= limit and not refuses:
+            return self._standing(log, limit, now)
         if len(log) >= limit:
             self.violations += 1
             leaves_at = log[len(log) - limit] + self.window_seconds

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from rf_sandbox.accounts import SCOPES, Account, Pool, default_pools
+from rf_sandbox.clock import real_clock
 from rf_sandbox.credentials import Credentials
 from rf_sandbox.exits import Exits
 from rf_sandbox.traffic import Traffic
@@ -40,11 +40,11 @@ class World:
     exits: Exits
     traffic: Traffic
     windows: RateWindows
+    now: Callable[[], float]
     journal: list[Call] = field(default_factory=list)
     gateway_port: int = 0
     site_ports: frozenset[int] = frozenset()
     allowed_targets: frozenset[tuple[str, int]] = frozenset()
-    now: Callable[[], float] = time.time
 
     def record(self, method: str, path: str, status: int, key_last4: str) -> None:
         """Add a call to the journal."""
@@ -64,7 +64,16 @@ def is_own_name(host: str) -> bool:
     return host in {"localhost", "127.0.0.1", "::1"} or host.endswith(".localhost")
 
 
-def make_world(seed: int, pools: dict[str, Pool] | None = None) -> World:
+def site_address(host: str, port: int, site_ports: frozenset[int]) -> str:
+    """The address to connect to: every name of the site's leads to where it listens."""
+    if host == "::1" and port not in site_ports:
+        return host
+    return "127.0.0.1" if is_own_name(host) else host
+
+
+def make_world(
+    seed: int, pools: dict[str, Pool] | None = None, now: Callable[[], float] | None = None
+) -> World:
     """Build the default account: two pools, one key with every scope."""
     account = Account(42, "sandbox_user", pools or default_pools())
     account.mint(seed, "Sandbox key", SCOPES)
@@ -75,4 +84,5 @@ def make_world(seed: int, pools: dict[str, Pool] | None = None) -> World:
         exits=Exits(seed),
         traffic=Traffic(account),
         windows=RateWindows(),
+        now=now or real_clock(),
     )

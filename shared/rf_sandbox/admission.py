@@ -1,0 +1,45 @@
+"""Who may use the gateway, and to go where: 407, then 402, then 403."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rf_sandbox.credentials import Ordered
+from rf_sandbox.heads import Head, basic_credentials
+from rf_sandbox.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that is served, on that credential."""
+
+    username: str
+    ordered: Ordered
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A request that is answered here, for free (C-167)."""
+
+    status: int
+    details: str
+    username: str = ""
+    pool: str = ""
+
+
+def judge(world: World, head: Head, host: str, port: int) -> Admitted | Refused:
+    """Decide on one request or tunnel.
+
+    Demo credentials are no credentials here (C-070); an empty pool serves nobody (C-166, C-168).
+    """
+    values = head.all(b"proxy-authorization")
+    given = basic_credentials(values[0]) if len(values) == 1 else None
+    ordered = world.credentials.check(*given) if given is not None else None
+    if given is None or ordered is None or ordered.pool not in world.account.pools:
+        return Refused(407, "unknown user name or password")
+    username = given[0]
+    if not world.traffic.has_balance(ordered.pool):
+        return Refused(402, "balance exhausted", username, ordered.pool)
+    if not world.may_reach(host, port):
+        return Refused(403, "this sandbox reaches its own site only", username, ordered.pool)
+    return Admitted(username, ordered)

@@ -1,0 +1,96 @@
+"""Ports on loopback: taken before anything is served, so that a port in use is one sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+HOST: Final = "127.0.0.1"
+_BACKLOG: Final = 1_024
+
+
+class PortTakenError(OSError):
+    """A port that was asked for cannot be had. The user's to solve: `strerror` says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Ports to listen on; 0 takes a free one."""
+
+    api: int = 0
+    gateway: int = 0
+    control: int = 0
+    site: int = 0
+    site_tls: int = 0
+
+
+def bind_all(ports: Ports) -> dict[str, socket.socket]:
+    """Bind every port or none.
+
+    Raises:
+        PortTakenError: naming the port and the option that chooses it.
+    """
+    sockets: dict[str, socket.socket] = {}
+    try:
+        for name, port in asdict(ports).items():
+            sockets[name] = _bind(name, port)
+    except PortTakenError:
+        for sock in sockets.values():
+            sock.close()
+        raise
+    return sockets
+
+
+def _bind(name: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((HOST, port))
+        sock.listen(_BACKLOG)
+    except OSError as error:
+        sock.close()
+        option = f"--{name.replace('_', '-')}-port"
+        message = (
+            f"Port {port} cannot be had: {error.strerror} ({option}). "
+            "Choose another, or 0 for a free one."
+        )
+        raise PortTakenError(error.errno, message) from None
+    sock.setblocking(False)
+    return sock
+
+
+class WebServer(uvicorn.Server):
+    """uvicorn in a loop of somebody else's, who also has the signals."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                lifespan="off",
+                server_header=False,
+                http="httptools",
+                ws="none",
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say when it listens."""
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield

@@ -1,0 +1,125 @@
+"""The servers of one sandbox, started and stopped together in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.types import ASGIApp
+
+from rf_sandbox.accounts import Pool
+from rf_sandbox.api import BASE, make_api
+from rf_sandbox.certificates import make_certificates
+from rf_sandbox.control import Control, make_control
+from rf_sandbox.gateway import Gateway, Patience
+from rf_sandbox.listeners import HOST, Ports, WebServer, bind_all
+from rf_sandbox.pages import Site
+from rf_sandbox.site import SiteConnection
+from rf_sandbox.world import make_world
+
+STOP_SECONDS: Final = 5.0
+
+
+class Servers:
+    """The servers of one sandbox. Everything here runs in the loop that starts them."""
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        ports: Ports | None = None,
+        pools: dict[str, Pool] | None = None,
+        site: Site | None = None,
+        now: Callable[[], float] | None = None,
+        patience: Patience | None = None,
+        allowed_targets: frozenset[tuple[str, int]] = frozenset(),
+    ) -> None:
+        self.world = make_world(seed, pools, now)
+        self.world.allowed_targets = allowed_targets
+        self.site = site or Site(now=self.world.now)
+        self.control = Control(self.world, self.site)
+        self.control_token = secrets.token_urlsafe(24)
+        self.ready: dict[str, Any] = {}
+        self._ports = ports or Ports()
+        self._patience = patience
+        self._folder: Path | None = None
+        self._gateway: Gateway | None = None
+        self._listeners: list[asyncio.Server] = []
+        self._web: list[tuple[WebServer, asyncio.Task[None]]] = []
+
+    async def start(self) -> dict[str, Any]:
+        """Listen everywhere; return the ready document.
+
+        Raises:
+            PortTakenError: naming the port.
+        """
+        sockets = bind_all(self._ports)
+        port = {name: sock.getsockname()[1] for name, sock in sockets.items()}
+        self._folder = Path(tempfile.mkdtemp(prefix="rf-sandbox-"))
+        context, ca_path = make_certificates(self._folder)
+        self.site.plain = f"http://{HOST}:{port['site']}"
+        self.site.secure = f"https://localhost:{port['site_tls']}"
+        self.world.gateway_port = port["gateway"]
+        self.world.site_ports = frozenset({port["site"], port["site_tls"]})
+        self._gateway = Gateway(self.world, self._patience)
+        loop = asyncio.get_running_loop()
+        self._listeners = [
+            await loop.create_server(self._gateway.protocol, sock=sockets["gateway"]),
+            await loop.create_server(
+                lambda: SiteConnection(self.site, "http"), sock=sockets["site"]
+            ),
+            await loop.create_server(
+                lambda: SiteConnection(self.site, "https"), sock=sockets["site_tls"], ssl=context
+            ),
+        ]
+        await self._serve(make_api(self.world), sockets["api"])
+        await self._serve(make_control(self.control, self.control_token), sockets["control"])
+        self.ready = self._document(port, ca_path)
+        return self.ready
+
+    async def stop(self) -> None:
+        """Close everything. Repeatable."""
+        for listener in self._listeners:
+            listener.close()
+        if self._gateway is not None:
+            self._gateway.close()
+        for connection in list(self.site.connections):
+            connection.abort()
+        for server, _task in self._web:
+            server.should_exit = server.force_exit = True
+        for _server, task in self._web:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(task, STOP_SECONDS)
+        self._listeners.clear()
+        self._web.clear()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _serve(self, app: ASGIApp, sock: socket.socket) -> None:
+        server = WebServer(app)
+        task = asyncio.get_running_loop().create_task(server.serve(sockets=[sock]))
+        self._web.append((server, task))
+        await server.listening.wait()
+
+    def _document(self, port: dict[str, int], ca_path: Path) -> dict[str, Any]:
+        api = f"http://{HOST}:{port['api']}{BASE}"
+        key = self.world.account.keys[0].secret
+        return {
+            "api": api,
+            "key": key,
+            "gateway": {"host": HOST, "port": port["gateway"]},
+            "control": f"http://{HOST}:{port['control']}",
+            "control_token": self.control_token,
+            "site": {"http": self.site.plain, "https": self.site.secure},
+            "ca": str(ca_path),
+            "env": {"RF_BASE_URL": api, "RF_API_KEY": key},
+            "pid": os.getpid(),
+        }
