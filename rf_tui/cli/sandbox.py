@@ -5,12 +5,33 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Final, TypeVar
 
 import click
 
-_PROFILES = ("documented", "adverse")
+_PROFILES: Final = ("documented", "adverse")
+_HIGHEST_PORT: Final = 65_535
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class CannotError(click.UsageError):
+    """What this installation or version cannot do: one sentence, exit code 2."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Say it, without the usage: the command was spelled right."""
+        click.echo(f"rf sandbox: {self.message}", file=file, err=file is None)
+
+
+def _port_option(name: str, what: str) -> Callable[[_Command], _Command]:
+    return click.option(
+        f"--{name}-port",
+        type=click.IntRange(0, _HIGHEST_PORT),
+        default=0,
+        metavar="PORT",
+        help=f"Port of {what}; 0 takes a free one.",
+    )
 
 
 @click.command("sandbox")
@@ -34,17 +55,11 @@ _PROFILES = ("documented", "adverse")
     show_default=True,
     help="Which reading of the API's open questions to play.",
 )
-@click.option("--api-port", type=click.IntRange(0, 65_535), default=0, metavar="PORT")
-@click.option("--gateway-port", type=click.IntRange(0, 65_535), default=0, metavar="PORT")
-@click.option("--control-port", type=click.IntRange(0, 65_535), default=0, metavar="PORT")
-@click.option("--site-port", type=click.IntRange(0, 65_535), default=0, metavar="PORT")
-@click.option(
-    "--site-tls-port",
-    type=click.IntRange(0, 65_535),
-    default=0,
-    metavar="PORT",
-    help="Ports to listen on; 0 takes a free one.",
-)
+@_port_option("api", "the REST API")
+@_port_option("gateway", "the proxy gateway")
+@_port_option("control", "the control API")
+@_port_option("site", "the site without TLS")
+@_port_option("site-tls", "the site with TLS")
 @click.option(
     "--allow-target",
     "targets",
@@ -70,7 +85,7 @@ def sandbox(
     export lines on stderr. Its gigabytes are not real; everything else is.
     """
     if profile == "adverse":
-        raise click.UsageError("The profile adverse is not in this version.")
+        raise CannotError("the profile adverse is not in this version; use documented")
     try:
         from rf_sandbox.sandbox import (  # noqa: PLC0415 - an extra that need not be there
             Ports,
@@ -79,11 +94,9 @@ def sandbox(
             write_ready_file,
         )
     except ModuleNotFoundError as error:
-        message = (
-            f"The sandbox needs {error.name}, which is not installed: "
-            'pip install "resifactory-toolkit[sandbox]"'
-        )
-        raise click.UsageError(message) from None
+        way_out = 'pip install "resifactory-toolkit[sandbox]"'
+        message = f"needs {error.name}, which is not installed: {way_out}"
+        raise CannotError(message) from None
 
     def announce(ready: dict[str, Any]) -> None:
         if ready_file is not None:
@@ -96,6 +109,8 @@ def sandbox(
     allowed = frozenset(_target(text) for text in targets)
     ports = Ports(api_port, gateway_port, control_port, site_port, site_tls_port)
     try:
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)  # whoever waits for it must not read an older one
         run_foreground(seed=seed, ports=ports, allowed_targets=allowed, announce=announce)
     except PortTakenError as error:
         raise click.ClickException(error.strerror or str(error)) from None
@@ -107,12 +122,12 @@ def sandbox(
 
 def _target(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal():
+    if not colon or not host or not port.isdecimal() or not 0 < int(port) <= _HIGHEST_PORT:
         message = f"--allow-target takes HOST:PORT, not {text!r}"
-        raise click.UsageError(message)
+        raise CannotError(message)
     if not _is_loopback(host):
         message = f"--allow-target {host}: the sandbox reaches this machine only"
-        raise click.UsageError(message)
+        raise CannotError(message)
     return host.strip("[]").lower(), int(port)
 
 

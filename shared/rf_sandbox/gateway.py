@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 _DESCRIPTORS_EACH: Final = 3
 _DESCRIPTORS_KEPT: Final = 100
+_ENOUGH: Final = 16_384
 _PROBE: Final = "127.64.0.1"
 
 
@@ -79,6 +80,17 @@ def _can_bind() -> bool:
         except OSError:
             return False
     return True
+
+
+def make_room() -> None:
+    """Take as many descriptors as this user may have; for a process that is ours alone."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource  # noqa: PLC0415 - next to its only use
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != resource.RLIM_INFINITY:
+            wanted = _ENOUGH if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def _room() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from rf_sandbox.accounts import Pool
-from rf_sandbox.gateway import Patience
+from rf_sandbox.gateway import Patience, make_room
 from rf_sandbox.listeners import Ports, PortTakenError
 from rf_sandbox.pages import Site
 from rf_sandbox.servers import STOP_SECONDS, Servers
@@ -221,13 +222,15 @@ def run_foreground(
     Raises:
         PortTakenError: naming the port.
     """
+    make_room()
 
     async def serve() -> None:
         servers = Servers(seed=seed, ports=ports, allowed_targets=allowed_targets)
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopping.set)
+            with contextlib.suppress(NotImplementedError):  # Windows: Ctrl+C ends it all the same
+                loop.add_signal_handler(number, stopping.set)
         try:
             announce(await servers.start())
             await stopping.wait()
