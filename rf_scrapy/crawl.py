@@ -20,6 +20,7 @@ from rf_core.io.session import Session
 from rf_core.lanes import Credential, Lanes
 from rf_core.meter import Meter
 from rf_core.models import Batch, Order
+from rf_core.redaction import mask_key
 from rf_core.snapshot import CrawlReport, DomainSpend
 from rf_scrapy.parking import Parking
 from rf_scrapy.settings import CrawlSettings, read_settings, take_key, unknown_settings
@@ -67,6 +68,7 @@ class Crawl:
         self.settings: CrawlSettings = read_settings(crawler.settings)
         self.strangers = unknown_settings(crawler.settings)
         self.id = secrets.token_hex(6)
+        self.masked_key = ""
         self.parking = Parking(crawler)
         self.lanes: Lanes = Lanes(self.settings.live_proxies)
         self.meter: Meter = Meter()
@@ -102,6 +104,8 @@ class Crawl:
         )
         for warning in account.warnings:
             logger.warning(warning)
+        if account.key is not None:
+            self.masked_key = mask_key(account.key)
         spider = self.crawler.spider.name if self.crawler.spider else "crawl"
         self._session = await Session(account, holder=f"crawl {spider}").__aenter__()
         self._take_in(await self._order())

@@ -106,7 +106,8 @@ class CrawlReporter:
             if crawl.settings.allow_direct and reason in {"rf_no_proxies", "rf_demo_credentials"}:
                 logger.warning("%s Going direct, as RF_ALLOW_DIRECT says.", error)
                 return
-            logger.error("%s", error)
+            which = f" The key is {crawl.masked_key}." if reason == "rf_key_refused" else ""
+            logger.error("%s%s", error, which)
             crawl.finish_reason = reason
             raise CloseSpider(reason) from error
         crawl.parking.opened()

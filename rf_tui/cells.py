@@ -53,10 +53,11 @@ def plain(line: Line) -> str:
 
 
 def clip(line: Line, width: int) -> Line:
-    """Cut a line to that many cells, at most."""
+    """Cut a line to that many cells, at most, and leave nothing in it that a terminal obeys."""
     result: list[Span] = []
     left = width
-    for span in line:
+    for raw in line:
+        span = Span(printable(raw.text, limit=len(raw.text)), raw.style) if raw.text else raw
         taken = width_of(span.text)
         if taken > left:
             if left > 0:

@@ -20,7 +20,7 @@ def bar(share: float, width: int) -> str:
 
 def trend(values: Sequence[float], width: int) -> str:
     """The last values as columns, from zero: a small change looks small."""
-    shown = values[-width:]
+    shown = values[-width:] if width > 0 else ()
     top = max(shown, default=0.0)
     if top <= 0:
         return " " * width

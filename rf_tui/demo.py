@@ -254,9 +254,9 @@ def _pool_words(pool: PoolState | None) -> str:
     return f"{pool.id} {format_bytes(pool.left_bytes)} left, {word}"
 
 
-def _small_pools() -> dict[str, Pool]:
-    pools = default_pools()
-    for pool in pools.values():
+def _small_pools() -> list[Pool]:
+    pools = list(default_pools().values())
+    for pool in pools:
         pool.balance_bytes = _FIRST_BALANCE if pool.id == POOL else _OTHER_BALANCE
     return pools
 

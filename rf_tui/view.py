@@ -5,11 +5,13 @@ The live app, `--once` and the tests all show these very lines.
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from rf_core.redaction import printable
 from rf_core.snapshot import (
     CrawlReport,
     DomainState,
@@ -28,9 +30,12 @@ _SEVERITY: Final[dict[str, tuple[str, Style]]] = {
     "warning": ("!", "warn"),
     "error": ("✗", "bad"),
 }
+_NARROW: Final = 72
 _WIDE: Final = 100
 _TALL: Final = 30
+_SCARCE: Final = 0.2
 _MOST_FINDINGS: Final = 3
+_LINES_A_FINDING: Final = 3
 _LOWEST_CHART: Final = 6
 _HIGHEST_CHART: Final = 16
 
@@ -101,16 +106,24 @@ def _findings(findings: Sequence[Finding], width: int) -> list[Line]:
     lines: list[Line] = []
     for finding in findings[:_MOST_FINDINGS]:
         mark, style = _SEVERITY[finding.severity]
-        text = f"{finding.text} {finding.way_out}".strip()
-        if width_of(text) <= width - 4:
-            lines.append((Span(f" {mark} ", style), Span(fit(text, width - 4), style)))
-        else:
-            lines.append((Span(f" {mark} ", style), Span(fit(finding.text, width - 4), style)))
-            if finding.way_out:
-                lines.append((Span("   → "), Span(fit(finding.way_out, width - 6))))
+        whole = printable(f"{finding.text} {finding.way_out}".strip(), 400)
+        said = textwrap.wrap(
+            whole, max(20, width - 4), max_lines=_LINES_A_FINDING, placeholder=" …"
+        )
+        lines += [
+            (Span(f" {mark} " if not number else "   ", style), Span(part, style))
+            for number, part in enumerate(said)
+        ]
     if len(findings) > _MOST_FINDINGS:
         lines.append((Span(f"   and {len(findings) - _MOST_FINDINGS} more", "warn"),))
     return lines
+
+
+def _bar_width(width: int) -> int:
+    """Names come first: a narrow terminal has no bars."""
+    if width < _NARROW:
+        return 0
+    return 12 if width < _WIDE else 24
 
 
 def _heading(title: str, columns: str) -> Line:
@@ -118,9 +131,9 @@ def _heading(title: str, columns: str) -> Line:
 
 
 def _pools(snapshot: Snapshot, width: int) -> list[Line]:
-    name = max([14, *(width_of(pool.id) for pool in snapshot.pools)])
-    name = min(name, max(14, width - 52))
-    bar_width = 12 if width < _WIDE else 24
+    longest = max([14, *(width_of(pool.id) for pool in snapshot.pools)])
+    bar_width = _bar_width(width)
+    name = min(longest, max(14, width - bar_width - 32))
     trend_width = max(0, width - name - bar_width - 35)
     drain_title = "drain".rjust(14)
     lines = [
@@ -159,36 +172,36 @@ def _drain_words(drain: Drain) -> str:
 
 
 def _windows(windows: Sequence[Headroom], width: int) -> list[Line]:
+    bar_width = _bar_width(width)
     lines = [
-        _heading(fit("WINDOW", 14), f" {'free':>11}  {'':{12 if width < _WIDE else 24}} next slot")
+        _heading(fit("WINDOW", 10), f" {'free':>10}  {'':{bar_width}} {'next slot':<10} held by"),
     ]
     for window in windows:
-        bar_width = 12 if width < _WIDE else 24
         share = window.free / window.limit if window.limit else 0.0
-        style: Style = "bad" if not window.free else "warn" if share < 0.2 else "good"  # noqa: PLR2004
-        if window.next_slot_seconds is None:
-            wait = "unknown"
-        elif window.next_slot_seconds <= 0:
-            wait = "now"
-        else:
-            wait = f"in {format_seconds(window.next_slot_seconds)}"
+        style: Style = "bad" if not window.free else "warn" if share < _SCARCE else "good"
         who = [f"{name} {count}" for name, count in window.holders]
         if window.foreign:
             who.append(f"strangers {window.foreign}")
         lines.append(
             (
-                Span(f" {fit(window.group, 14)}", "bold"),
-                Span(f" {f'{window.free} of {window.limit}':>11}  ", style),
+                Span(f" {fit(window.group, 10)}", "bold"),
+                Span(f" {f'{window.free} of {window.limit}':>10}  ", style),
                 Span(bar(share, bar_width), style),
-                Span(f" {wait:<12}"),
-                Span("used by " + ", ".join(who) if who else "unused", "dim"),
+                Span(f" {_wait_words(window.next_slot_seconds):<10} "),
+                Span(", ".join(who) if who else "nobody", "dim"),
             )
         )
     return lines
 
 
+def _wait_words(seconds: float | None) -> str:
+    if seconds is None:
+        return "unknown"
+    return f"in {format_seconds(seconds)}" if seconds > 0 else "now"
+
+
 def _crawls(crawls: Sequence[CrawlReport], width: int, now: float) -> list[Line]:
-    name = 18 if width < _WIDE else 28
+    name = 10 if width < _NARROW else 18 if width < _WIDE else 28
     lines = [
         _heading(
             fit("CRAWL", name),
@@ -226,7 +239,7 @@ def _short(verdict: str) -> str:
 
 
 def _domains(snapshot: Snapshot, width: int) -> list[Line]:
-    name = 28 if width < _WIDE else 48
+    name = 16 if width < _NARROW else 28 if width < _WIDE else 48
     lines = [
         _heading(
             fit("DOMAIN", name), f" {'bytes':>11} {'share':>6} {'since last':>11} {'requests':>10}"
@@ -284,14 +297,12 @@ def _chart(snapshot: Snapshot, width: int, height: int, now: float) -> list[Line
 
 def _ages(snapshot: Snapshot, now: float) -> Line:
     parts = [
-        f"{name} {format_seconds(max(0.0, now - at))} old"
-        if at is not None
-        else f"{name} not read yet"
+        f"{name} {format_seconds(max(0.0, now - at))}" if at is not None else f"{name} never"
         for name, at in (
             ("balance", snapshot.balance_at),
             ("usage", snapshot.usage_at),
             ("pools", snapshot.discovery_at),
         )
     ]
-    parts.append(f"watching costs {snapshot.own_calls_per_minute:.0f} calls/min")
-    return (Span(" " + " · ".join(parts), "dim"),)
+    cost = f"{snapshot.own_calls_per_minute:.0f} calls/min"
+    return (Span(f" ages: {' · '.join(parts)} · watching {cost}", "dim"),)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from rf_core.errors import AccountDisabledError, InsufficientScopeError, UnauthorizedError
 from rf_core.io.configuration import load_settings
 from rf_core.io.session import Session
 
@@ -44,6 +45,10 @@ def with_session(
         for warning in settings.warnings:
             click.echo(f"rf: {warning}", err=True)
         async with Session(settings, holder=holder) as session:
-            return await work(session)
+            try:
+                return await work(session)
+            except (UnauthorizedError, AccountDisabledError, InsufficientScopeError):
+                click.echo(f"rf: the key in use is {session.masked_key}", err=True)
+                raise
 
     return asyncio.run(opened())

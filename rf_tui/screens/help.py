@@ -26,10 +26,11 @@ _WORDS: Final = (
 
 
 class HelpScreen(ModalScreen[None]):
-    """Closes with any of its keys."""
+    """Closes with Esc; `q` leaves from here, too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,f1,q,enter", "dismiss", "Close"),
+        Binding("escape,question_mark,f1,enter", "dismiss", "Close"),
+        Binding("q", "app.leave", "Quit"),
     ]
 
     def compose(self) -> ComposeResult:

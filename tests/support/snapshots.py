@@ -1,0 +1,146 @@
+"""Moments for the monitor's tests: an empty one, a busy one, a bad one, a hostile one."""
+
+from rf_core.snapshot import (
+    CrawlReport,
+    DomainState,
+    Drain,
+    Finding,
+    Headroom,
+    PoolState,
+    Snapshot,
+)
+
+NOW = 1_795_465_860.0
+MB = 1 << 20
+GB = 1 << 30
+
+WINDOWS = (
+    Headroom("generate", 20, 1, holders=(("crawl books", 1),), frees_in_seconds=(41.0,)),
+    Headroom("reads", 120, 11, foreign=4, holders=(("poller", 11),)),
+)
+
+
+def empty() -> Snapshot:
+    """Before anything has been read."""
+    return Snapshot(taken_at=NOW, key="rf_live_…x7kQ")
+
+
+def busy() -> Snapshot:
+    """Two crawls on one pool, another pool idle."""
+    history = tuple((NOW - 600 + step * 20, 2 * GB - step * 20 * MB) for step in range(30))
+    return Snapshot(
+        taken_at=NOW,
+        key="rf_live_…x7kQ",
+        account="jane_doe",
+        pools=(
+            PoolState(
+                "walmart_premium", balance_bytes=history[-1][1], balance_at=NOW - 5,
+                spent_since_bytes=5 * MB, drain=Drain("draining", 1.2 * MB), history=history,
+            ),
+            PoolState(
+                "retail_select", balance_bytes=6 * GB, balance_at=NOW - 5, drain=Drain("idle"),
+                history=((NOW - 600, 6 * GB), (NOW - 5, 6 * GB)),
+            ),
+        ),
+        windows=WINDOWS,
+        crawls=(
+            CrawlReport(
+                id="a", spider="books", project="shop", pid=1, host="box", pool="walmart_premium",
+                started_at=NOW - 590, updated_at=NOW - 1, up_bytes=20 * MB, down_bytes=500 * MB,
+                requests=21_004, failures={"target_429": 12, "gateway_auth": 2}, exits=16,
+                bytes_per_second=1.2 * MB, backoffs={"slow.example": 7.0},
+            ),
+            CrawlReport(
+                id="b", spider="prices", project="shop", pid=2, host="box", pool="walmart_premium",
+                started_at=NOW - 1_000, updated_at=NOW - 400, up_bytes=MB, down_bytes=9 * MB,
+                requests=400, finished_at=NOW - 400, finish_reason="finished",
+            ),
+        ),
+        domains=(
+            DomainState("books.example", 410 * MB, 18_000, 3 * MB),
+            DomainState("slow.example", 110 * MB, 3_004, 0),
+        ),
+        balance_at=NOW - 5,
+        usage_at=NOW - 12,
+        discovery_at=NOW - 300,
+        own_calls_per_minute=11,
+    )  # fmt: skip
+
+
+def degraded() -> Snapshot:
+    """An empty pool, a full window, a refused key."""
+    return Snapshot(
+        taken_at=NOW,
+        key="rf_live_…x7kQ",
+        account="jane_doe",
+        pools=(
+            PoolState("walmart_premium", balance_bytes=0, balance_at=NOW - 900),
+            PoolState("unread"),
+        ),
+        windows=(Headroom("generate", 20, 20, next_slot_seconds=17.4), WINDOWS[1]),
+        findings=(
+            Finding(
+                "error", "key_refused", "The API refused the key rf_live_…x7kQ (401).",
+                "Make a new key in the dashboard, export RF_API_KEY and start again.",
+            ),
+            Finding(
+                "warning", "pool_empty", "Pool walmart_premium is empty.",
+                "Top it up in the dashboard.",
+            ),
+        ),
+        balance_at=NOW - 900,
+    )  # fmt: skip
+
+
+HOSTILE = (
+    "[/red]",
+    "[bold red]x[/]",
+    "\x1b[31mred\x1b[0m\x07",
+    "a\u202eb\u2066c",
+    "表" * 40,
+    "x" * 10_000,
+    "new\nline\ttab\r",
+    "",
+    "e\u0301" * 30,
+)
+
+
+def hostile() -> Snapshot:
+    """Every text an API or a target can choose, chosen badly."""
+    return Snapshot(
+        taken_at=NOW,
+        key="rf_live_…x7kQ",
+        account=HOSTILE[2],
+        pools=tuple(PoolState(name, balance_bytes=GB, balance_at=NOW) for name in HOSTILE),
+        windows=WINDOWS,
+        crawls=tuple(
+            CrawlReport(
+                id=str(number), spider=name, project=name, pid=1, host=name, pool=name,
+                started_at=NOW, updated_at=NOW, failures={name: 1}, backoffs={name: 1.0},
+            )
+            for number, name in enumerate(HOSTILE)
+        ),
+        domains=tuple(DomainState(name, 1, 1) for name in HOSTILE),
+        findings=tuple(Finding("warning", "x", name, name) for name in HOSTILE),
+        balance_at=NOW,
+    )  # fmt: skip
+
+
+class Still:
+    """A source that shows one moment, counts who asks, and can be held up."""
+
+    def __init__(self, snapshot):
+        self.moment = snapshot
+        self.looks = 0
+        self.refreshes = 0
+        self.gate = None
+
+    async def snapshot(self):
+        self.looks += 1
+        if self.gate is not None:
+            await self.gate.wait()
+        return self.moment
+
+    async def refresh(self):
+        self.refreshes += 1
+        return self.moment

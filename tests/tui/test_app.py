@@ -1,0 +1,162 @@
+"""The live app over a source that stands still."""
+
+import asyncio
+
+import pytest
+from support import snapshots
+from support.snapshots import NOW, Still
+
+from rf_tui.app import MonitorApp
+from rf_tui.keys import KEYS
+from rf_tui.screens.help import HelpScreen, help_text
+from rf_tui.widgets.canvas import Canvas
+
+
+def app_on(source, **options):
+    return MonitorApp(source, interval=None, clock=lambda: NOW, **options)
+
+
+async def settled(app, pilot):
+    await app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+def shown(app):
+    return app.screen_stack[0].query_one(Canvas).text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (60, 20), (20, 5), (300, 90)])
+@pytest.mark.parametrize("moment", ["empty", "busy", "degraded", "hostile"])
+async def test_it_shows_any_moment_at_any_size(moment, size):
+    app = app_on(Still(getattr(snapshots, moment)()))
+    async with app.run_test(size=size) as pilot:
+        await settled(app, pilot)
+        assert shown(app)
+    assert not app.return_code
+
+
+async def test_it_paints_before_the_source_has_answered():
+    source = Still(snapshots.busy())
+    source.gate = asyncio.Event()
+    app = app_on(source)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert "no balance has been read yet" in shown(app)
+        source.gate.set()
+        await settled(app, pilot)
+        assert "walmart_premium" in shown(app)
+
+
+async def test_a_slow_source_is_not_asked_again_while_it_thinks():
+    source = Still(snapshots.busy())
+    source.gate = asyncio.Event()
+    app = app_on(source)
+    async with app.run_test() as pilot:
+        for _ in range(5):
+            app._tick()
+            await pilot.pause()
+        assert source.looks == 1
+        source.gate.set()
+        await settled(app, pilot)
+        app._tick()
+        await settled(app, pilot)
+        assert source.looks == 2
+
+
+async def test_pause_freezes_the_picture_and_says_so():
+    source = Still(snapshots.busy())
+    app = app_on(source)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("p")
+        assert "PAUSED" in shown(app)
+        source.moment = snapshots.degraded()
+        app._tick()
+        await settled(app, pilot)
+        assert "books.example" in shown(app)
+        await pilot.press("space")
+        await settled(app, pilot)
+        assert "PAUSED" not in shown(app)
+        assert "The API refused the key" in shown(app)
+
+
+async def test_refresh_asks_the_source_to_ask():
+    source = Still(snapshots.busy())
+    app = app_on(source)
+    async with app.run_test() as pilot:
+        await settled(app, pilot)
+        await pilot.press("r")
+        await settled(app, pilot)
+        assert source.refreshes == 1
+
+
+async def test_help_shows_every_key_and_closes():
+    app = app_on(Still(snapshots.busy()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert isinstance(app.screen, HelpScreen)
+        for key in KEYS:
+            assert key.meaning in help_text()
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not isinstance(app.screen, HelpScreen)
+
+
+@pytest.mark.parametrize("keys", [["q"], ["ctrl+q"], ["question_mark", "q"]])
+async def test_q_leaves_unasked_from_anywhere(keys):
+    app = app_on(Still(snapshots.busy()))
+    async with app.run_test() as pilot:
+        await settled(app, pilot)
+        await pilot.press(*keys)
+        await pilot.pause()
+        assert not app.is_running
+    assert app.return_code == 0
+
+
+async def test_every_binding_has_an_id_and_a_tooltip():
+    app = app_on(Still(snapshots.empty()))
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        ours = [binding for binding in MonitorApp.BINDINGS if binding.id]
+        assert len(ours) == len(MonitorApp.BINDINGS)
+        assert all(binding.tooltip for binding in ours)
+
+
+async def test_only_changed_lines_are_painted_again():
+    app = app_on(Still(snapshots.busy()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        canvas = app.query_one(Canvas)
+        lines = list(canvas._lines)
+        assert canvas.show(lines) == 0
+        lines[3] = ()
+        assert canvas.show(lines) == 1
+
+
+async def test_a_crash_leaves_a_report_without_secrets_and_a_code(tmp_path, capsys):
+    canary = "rf_live_canarycanarycanary"
+
+    class Broken(Still):
+        async def snapshot(self):
+            key = canary
+            message = f"bad answer for {key}"
+            raise RuntimeError(message)
+
+    app = app_on(Broken(snapshots.empty()), report_folder=tmp_path)
+
+    async def run():
+        async with app.run_test() as pilot:
+            await app.workers.wait_for_complete()
+            await pilot.pause()
+
+    with pytest.raises(Exception, match="bad answer"):
+        await run()
+    assert app.return_code == 1
+    (report,) = tmp_path.iterdir()
+    assert report.stat().st_mode & 0o777 == 0o600
+    assert "RuntimeError" in report.read_text()
+    printed = capsys.readouterr()
+    for text in (report.read_text(), printed.out, printed.err):
+        assert canary not in text
