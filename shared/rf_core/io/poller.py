@@ -37,6 +37,8 @@ TROUBLES: Final = "troubles"
 _LEASE_SECONDS: Final = 30.0
 _CALL_SECONDS: Final = 15.0
 _SKEW_SECONDS: Final = 60.0
+_UNCLEAR_SECONDS: Final = 60.0
+"""A part whose answer cannot be understood is asked for again after this long."""
 
 
 class Poller:
@@ -81,22 +83,21 @@ class Poller:
         return self._clock.monotonic() < self._outage.until
 
     def ages(self, fetched_at: Mapping[str, float]) -> dict[str, float | None]:
-        """Seconds since each part was asked for; what the key may not have is left out.
+        """Seconds since each part was fetched; what there is no use in asking for is left out.
 
         Args:
             fetched_at: Part → when it was last fetched (Unix seconds), if ever.
         """
         ages: dict[str, float | None] = {}
+        now = self._clock.monotonic()
         for part in polling.RHYTHMS:
             # Balances can be had without their scope: the identity check has them too (C-017).
             if part in self._barred and part != BALANCE:
                 continue
+            if now - self._unclear_at.get(part, float("-inf")) < _UNCLEAR_SECONDS:
+                continue
             fetched = fetched_at.get(part)
-            age = None if fetched is None else self._clock.wall() - fetched
-            if part in self._unclear_at:
-                since = self._clock.monotonic() - self._unclear_at[part]
-                age = since if age is None else min(age, since)
-            ages[part] = age
+            ages[part] = None if fetched is None else self._clock.wall() - fetched
         return ages
 
     async def poll(self, parts: tuple[str, ...]) -> None:

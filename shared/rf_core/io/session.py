@@ -153,12 +153,16 @@ class Session:
                 return stored
         asked_at = self.clock.wall()
         for _ in range(int(_FETCH_LEASE_SECONDS / _GLANCE_SECONDS)):
-            if await self.lease(self._discovery_lease, _FETCH_LEASE_SECONDS):
+            leads = await self.lease(self._discovery_lease, _FETCH_LEASE_SECONDS)
+            # Looked at after the lease: whoever had it before us may have brought it just now.
+            brought = await self._cached_discovery()
+            if brought and brought[1] > asked_at:
+                if leads:
+                    await self.release(self._discovery_lease)
+                return brought
+            if leads:
                 break
             await self.clock.sleep(_GLANCE_SECONDS)
-            brought = await self._cached_discovery()
-            if brought and brought[1] >= asked_at:
-                return brought
         return await self._fetch_discovery(fetcher, priority)
 
     async def _fetch_discovery(
