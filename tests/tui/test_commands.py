@@ -1,0 +1,199 @@
+"""The command line against a real sandbox: stdout is data, exit codes are an interface."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.crawls import environment
+
+from rf_sandbox.sandbox import Sandbox
+from rf_tui.cli.exit_codes import MEANINGS, ExitCode
+from rf_tui.cli.main import COMMANDS
+
+
+RUN = "import sys; from rf_tui.cli.main import run; sys.exit(run())"
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox(seed=3) as running:
+        yield running
+
+
+@pytest.fixture
+def rf(tmp_path, sandbox):
+    """Run `rf` as a user who has pasted what the sandbox printed."""
+
+    def run(*arguments, seconds=30, **extra):
+        return subprocess.run(
+            [sys.executable, "-c", RUN, *arguments],
+            env=environment(tmp_path, sandbox) | extra,
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+
+    return run
+
+
+def test_facts_come_as_tabs_in_a_pipe_and_as_one_object_on_request(rf):
+    assert rf("balance").stdout.splitlines()[0].split("\t")[0] == "premium"
+    document = json.loads(rf("balance", "--json").stdout)
+    assert set(document) == {"balances_bytes", "below", "age_seconds"}
+    assert all(isinstance(count, int) for count in document["balances_bytes"].values())
+
+
+@pytest.mark.parametrize(
+    ("command", "keys"),
+    [
+        ("me", {"id", "username", "scopes", "key_name", "key", "balances_bytes", "age_seconds"}),
+        ("pools", {"pools", "targeting", "age_seconds"}),
+        ("usage", {"top_domains", "age_seconds"}),
+        ("limits", {"generate", "reads"}),
+        ("crawls", {"crawls"}),
+    ],
+)
+def test_every_fact_has_stable_keys(rf, command, keys):
+    done = rf(command, "--json")
+    assert done.returncode == ExitCode.DONE, done.stderr
+    assert keys <= set(json.loads(done.stdout))
+    assert rf(command).returncode == ExitCode.DONE
+
+
+def test_what_is_fresh_costs_no_call_and_refresh_always_does(rf, sandbox):
+    rf("balance")
+    before = len(sandbox.journal()["calls"])
+    rf("balance")
+    rf("limits")
+    assert len(sandbox.journal()["calls"]) == before
+    rf("balance", "--refresh")
+    assert len(sandbox.journal()["calls"]) == before + 1
+
+
+def test_a_low_balance_is_a_condition(rf):
+    assert rf("balance", "--fail-below", "1 GB").returncode == ExitCode.DONE
+    done = rf("balance", "--fail-below", "1.5GB")
+    assert done.returncode == ExitCode.CONDITION
+    assert "pool mobile" in done.stderr
+    assert rf("balance", "--fail-below", "much").returncode == ExitCode.USAGE
+
+
+def test_no_key_is_one_sentence_with_three_ways(rf):
+    for command in (["balance"], ["monitor", "--once"], []):
+        done = rf(*command, RF_API_KEY="")
+        assert done.returncode == ExitCode.USAGE
+        assert "RF_API_KEY" in done.stderr
+        assert "config.toml" in done.stderr
+        assert "rf demo" in done.stderr
+        assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "command", [["me"], ["balance"], ["monitor", "--once"], ["monitor", "--plain", "--ticks", "1"]]
+)
+def test_a_refused_key_is_named_and_has_its_own_code(rf, command):
+    done = rf(*command, RF_API_KEY="rf_live_nobodyknowsthisone")
+    assert done.returncode == ExitCode.KEY_REFUSED, done.stdout + done.stderr
+    assert "rf_live_…sone" in done.stderr
+    assert "nobodyknows" not in done.stdout + done.stderr
+
+
+def test_an_api_that_is_not_there_fails_in_a_sentence(rf):
+    done = rf("balance", RF_BASE_URL="http://127.0.0.1:9/api/v1")
+    assert done.returncode == ExitCode.FAILED
+    assert "cannot be reached" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_plaintext_to_another_machine_is_refused_before_a_byte_is_sent(rf):
+    """C-002"""
+    done = rf("me", RF_BASE_URL="http://api.example/api/v1")
+    assert done.returncode == ExitCode.USAGE
+    assert "plaintext" in done.stderr
+
+
+def test_the_dashboard_needs_a_terminal_and_says_what_does_not(rf):
+    done = rf()
+    assert done.returncode == ExitCode.USAGE
+    assert "--plain" in done.stderr
+    assert "--once" in done.stderr
+
+
+def test_one_look_has_no_escape_codes(rf):
+    done = rf("monitor", "--once")
+    assert done.returncode == ExitCode.DONE, done.stderr
+    assert "premium" in done.stdout
+    assert "generate" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_plain_is_a_greppable_line_a_tick(rf):
+    done = rf("monitor", "--plain", "--ticks", "2", "--interval", "0.2")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2
+    assert all("pool=premium left_bytes=" in line for line in lines)
+    assert all("window=generate free=" in line for line in lines)
+
+
+def test_a_cache_that_cannot_be_used_is_said_and_lived_with(rf, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    done = rf("monitor", "--once", RF_CACHE_DIR=str(blocked / "cache"))
+    assert done.returncode == ExitCode.DONE
+    assert "cannot be used" in done.stdout
+    assert "premium" in done.stdout
+
+
+def test_a_state_directory_that_cannot_be_used_is_a_sentence(rf, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    done = rf("balance", RF_STATE_DIR=str(blocked / "state"))
+    assert done.returncode == ExitCode.USAGE
+    assert "RF_STATE_DIR" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_a_sentence(rf, sandbox):
+    port = str(sandbox.ready["gateway"]["port"])
+    done = rf("sandbox", "--gateway-port", port)
+    assert done.returncode == ExitCode.FAILED
+    assert f"Port {port}" in done.stderr
+    assert "in use (--gateway-port)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_typo_gets_the_nearest_command(rf):
+    done = rf("balnce")
+    assert done.returncode == ExitCode.USAGE
+    assert "Did you mean `rf balance`?" in done.stderr
+
+
+def test_help_lists_every_command_and_loads_nothing_heavy(rf):
+    done = rf("--help")
+    assert all(name in done.stdout for name in COMMANDS)
+    assert all(text in " ".join(done.stdout.split()) for text in MEANINGS.values())
+    code = (
+        "import sys; from rf_tui.cli.main import run; run(['--help']); "
+        "heavy = {'httpx', 'textual', 'scrapy', 'starlette', 'sqlite3', 'diskcache', 'rich'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert loaded.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script_for_the_shell(rf, shell):
+    assert "_RF_COMPLETE" in rf("completion", shell).stdout
+
+
+def test_the_documentation_knows_every_command():
+    page = Path(__file__).resolve().parents[2] / "docs" / "reference" / "commands.md"
+    text = page.read_text()
+    assert [name for name in COMMANDS if f"rf {name}" not in text] == []
