@@ -47,9 +47,7 @@ class Canvas(Widget):
         segments = [
             Segment(
                 span.text,
-                base + self.get_component_rich_style(f"canvas--{span.style}", partial=True)
-                if span.style
-                else base,
+                self.get_component_rich_style(f"canvas--{span.style}") if span.style else base,
             )
             for span in _line(self._lines, y)
         ]

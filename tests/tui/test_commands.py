@@ -12,7 +12,6 @@ from rf_sandbox.sandbox import Sandbox
 from rf_tui.cli.exit_codes import MEANINGS, ExitCode
 from rf_tui.cli.main import COMMANDS
 
-
 RUN = "import sys; from rf_tui.cli.main import run; sys.exit(run())"
 
 
