@@ -25,7 +25,7 @@ from rf_sandbox.world import World
 logger = logging.getLogger(__name__)
 
 BASE: Final = "/api/v1"
-_CHUNK: Final = 2_000
+_CHUNK: Final = 100
 _LARGEST_BODY: Final = 1024 * 1024
 
 STATUSES: Final = {

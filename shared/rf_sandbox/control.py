@@ -5,7 +5,9 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from copy import deepcopy
+from dataclasses import fields
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -13,9 +15,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from rf_sandbox.accounts import PROXY_TYPES, SCOPES
+from rf_sandbox.accounts import PROXY_TYPES, SCOPES, Account
 from rf_sandbox.pages import Site
+from rf_sandbox.windows import RateWindows
 from rf_sandbox.world import World, is_own_name
+
+_Owner = TypeVar("_Owner", Account, RateWindows)
 
 
 class ControlError(ValueError):
@@ -28,9 +33,8 @@ class Control:
     def __init__(self, world: World, site: Site) -> None:
         self._world = world
         self._site = site
-        self._first_balances = {
-            pool.id: pool.balance_bytes for pool in world.account.pools.values()
-        }
+        self._first_account = deepcopy(world.account)
+        self._first_windows = deepcopy(world.windows)
 
     def state(self) -> dict[str, Any]:
         """The account, exact balances, keys without their secrets, windows, refusals so far."""
@@ -154,15 +158,14 @@ class Control:
         return self.state()
 
     def reset(self) -> dict[str, Any]:
-        """Forget traffic, usage, windows and sessions; balances are what they were at first."""
+        """Make everything as it was at first: account, keys, balances, limits, no traffic."""
         world = self._world
         world.traffic.forget()
         world.journal.clear()
         self._site.forget()
-        world.windows.forget()
         world.exits.forget()
-        for pool_id, count in self._first_balances.items():
-            world.account.pools[pool_id].balance_bytes = count
+        _restore(world.account, deepcopy(self._first_account))
+        _restore(world.windows, deepcopy(self._first_windows))
         return self.state()
 
 
@@ -210,6 +213,12 @@ def make_control(control: Control, token: str) -> ASGIApp:
     return Starlette(
         routes=[Route(path, guarded(work), methods=[method]) for method, path, work in routes]
     )
+
+
+def _restore(owner: _Owner, first: _Owner) -> None:
+    """Give an object the values of another: others hold on to the object itself."""
+    for field in fields(owner):
+        setattr(owner, field.name, getattr(first, field.name))
 
 
 def _names_loopback(host: str) -> bool:

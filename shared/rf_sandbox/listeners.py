@@ -49,7 +49,8 @@ def bind_all(ports: Ports) -> dict[str, socket.socket]:
 
 
 def _bind(name: str, port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With the protocol named: asyncio turns Nagle's algorithm off only where it reads TCP here.
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((HOST, port))

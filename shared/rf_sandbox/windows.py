@@ -73,11 +73,6 @@ class RateWindows:
             if (log := self._log(key_id, group, now))
         }
 
-    def forget(self) -> None:
-        """Start with empty windows."""
-        self._logs.clear()
-        self.violations = 0
-
     def _log(self, key_id: int, group: str, now: float) -> deque[float]:
         log = self._logs.setdefault((key_id, group), deque())
         while log and log[0] <= now - self.window_seconds:
