@@ -39,11 +39,12 @@ _RATE_SECONDS: Final = 5.0
 
 @dataclass(slots=True)
 class Flight:
-    """One request on the wire: its lane while it flies, and whose credential it used."""
+    """One request on the wire: its lane while it flies; which lane and credential it used."""
 
     target: str
     sent_at: float
     handle: str = ""
+    number: int = -1
     lane: Lane | None = None
 
 
@@ -130,10 +131,16 @@ class Crawl:
     # Requests
 
     def release(self, request: Request) -> Flight | None:
-        """Take a request off its lane; return how it flew, or None when it never did."""
+        """Take a request off its lane, and everything of ours off the request.
+
+        Returns how it flew, or None when it never did.
+        """
         flight = self.flights.get(request)
         if flight is not None and flight.lane is not None:
             lane, flight.lane = flight.lane, None
+            for key in ("proxy", "_auth_proxy", "_scheme_proxy"):
+                request.meta.pop(key, None)
+            request.headers.pop("Proxy-Authorization", None)
             if self.lanes.release(lane, flight.target):
                 self._renew(lane)
         return flight

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final
 
 from scrapy.downloadermiddlewares.retry import get_retry_request
@@ -62,8 +63,12 @@ class ProxyMiddleware:
         require_component(crawler, CrawlReporter, "EXTENSIONS", 0)
         return cls(crawl)
 
-    async def process_request(self, request: Request) -> Request | None:
-        """Put a request on a lane; without one it does not leave."""
+    def process_request(self, request: Request) -> Awaitable[Request] | None:
+        """Put a request on a lane; without one it waits, or does not leave.
+
+        Raises:
+            NoProxyError: there is no proxy for it.
+        """
         scheme = urlparse_cached(request).scheme
         if scheme in _LOCAL_SCHEMES or _has_users_proxy(request):
             return None
@@ -78,7 +83,7 @@ class ProxyMiddleware:
         elif self._crawl.relay is None:
             self._without_proxy(request, "there are no proxies")
         else:
-            return await self._with_proxy(request)
+            return self._with_proxy(request)
         return None
 
     async def process_response(self, request: Request, response: Response) -> Response | Request:
@@ -87,10 +92,10 @@ class ProxyMiddleware:
         Raises:
             GatewayRefusedError: the gateway refuses this for good, or too often.
         """
-        flight = self._land(request)
+        flight = self._crawl.release(request)
         if flight is None or not flight.handle:
             return response
-        refusal = self._refusal_in(response)
+        refusal = self._refusal(response.headers.get(REFUSAL_HEADER), flight)
         if refusal is None:
             self._crawl.succeeded()
             return response
@@ -111,16 +116,16 @@ class ProxyMiddleware:
         Raises:
             GatewayRefusedError: the gateway refuses this for good, or too often.
         """
-        flight = self._land(request)
-        if flight is None or not flight.handle or self._crawl.relay is None:
+        flight = self._crawl.release(request)
+        if flight is None or not flight.handle:
             return None
-        refusal = self._crawl.relay.refusals.find(_texts(exception))
+        refusal = self._refusal(_texts(exception).encode(), flight)
         if refusal is None:
             self._crawl.verdicts[f"network_{type(exception).__name__}"] += 1
             return None
         return await self._react(request, refusal)
 
-    async def _with_proxy(self, request: Request) -> Request | None:
+    def _with_proxy(self, request: Request) -> Awaitable[Request] | None:
         crawl = self._crawl
         parts = urlparse_cached(request)
         domain = (parts.hostname or "").lower()
@@ -130,7 +135,7 @@ class ProxyMiddleware:
             self._assign(request, lane, target, domain)
             return None
         if crawl.refill():
-            return await crawl.again(request, _NO_LANE_SECONDS)
+            return crawl.again(request, _NO_LANE_SECONDS)
         crawl.stop("rf_no_proxies")
         self._without_proxy(request, "no proxy is left that works")
         return None
@@ -140,17 +145,9 @@ class ProxyMiddleware:
         assert crawl.relay is not None  # noqa: S101 - checked by the caller, narrows for the type checker
         request.meta["proxy"] = crawl.relay.url
         request.headers["Proxy-Authorization"] = crawl.relay.authorization(lane.number)
-        crawl.flights[request] = Flight(target, time.monotonic(), lane.handle, lane)
+        crawl.flights[request] = Flight(target, time.monotonic(), lane.handle, lane.number, lane)
         pool = lane.credential.pool if lane.credential else crawl.pool
         crawl.meter.spend(pool, domain).requests += 1
-
-    def _land(self, request: Request) -> Flight | None:
-        flight = self._crawl.release(request)
-        if flight is not None and flight.handle:
-            for key in ("proxy", "_auth_proxy", "_scheme_proxy"):
-                request.meta.pop(key, None)
-            request.headers.pop("Proxy-Authorization", None)
-        return flight
 
     def _go_direct(self, request: Request) -> None:
         self._crawl.direct_requests += 1
@@ -163,11 +160,12 @@ class ProxyMiddleware:
         message = f"{why}, and RF_ALLOW_DIRECT is off"
         raise NoProxyError(message)
 
-    def _refusal_in(self, response: Response) -> Refusal | None:
-        token = response.headers.get(REFUSAL_HEADER)
-        if self._crawl.relay is None or token is None or not token.isdigit():
+    def _refusal(self, text: bytes | None, flight: Flight) -> Refusal | None:
+        if text is None or self._crawl.relay is None:
             return None
-        return self._crawl.relay.refusals.by_token(int(token))
+        return self._crawl.relay.refusals.take(
+            text.decode("utf-8", "replace"), lane=flight.number, target=flight.target
+        )
 
     async def _react(self, request: Request, refusal: Refusal) -> Request | None:
         """Do what the cause asks for; None leaves the request to Scrapy's own retry."""

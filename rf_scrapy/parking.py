@@ -62,8 +62,12 @@ class Parking:
             await self._stay(min(seconds, _GLANCE_SECONDS))
         return waiting
 
+    def is_announced(self, request: Request) -> bool:
+        """Whether a held request came straight back, awaited by someone."""
+        return request in self._announced
+
     async def arrive(self, request: Request) -> None:
-        """Wait out the rest in place when a held request came straight back, awaited by someone."""
+        """Wait out the rest of a held request's time in place."""
         due = self._announced.pop(request, None)
         if due is not None:
             await self._stay(due - _now())

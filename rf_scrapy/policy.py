@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from scrapy.exceptions import NotConfigured
@@ -11,7 +12,7 @@ from scrapy.utils.httpobj import urlparse_cached
 
 from rf_core.patience import Pause, answered, refused
 from rf_core.retry_after import parse_date, parse_retry_after
-from rf_scrapy.crawl import Crawl, crawl_of
+from rf_scrapy.crawl import Crawl, Flight, crawl_of
 from rf_scrapy.extension import CrawlReporter, require_component
 
 if TYPE_CHECKING:
@@ -40,29 +41,48 @@ class BackoffMiddleware:
         require_component(crawler, CrawlReporter, "EXTENSIONS", 0)
         return cls(crawl)
 
-    async def process_request(self, request: Request) -> Request | None:
+    def process_request(self, request: Request) -> Awaitable[Request | None] | None:
         """Send a request away for as long as its domain wants to be left alone."""
+        if self._crawl.parking.is_announced(request):
+            return self._arrive(request)
+        wait = self._wait_seconds(request)
+        return self._crawl.again(request, wait) if wait else None
+
+    async def _arrive(self, request: Request) -> Request | None:
+        """A request that came straight back waits in place, then asks once more."""
         await self._crawl.parking.arrive(request)
-        pause = self._pauses.get(_domain(request))
-        wait = pause.wait_seconds(time.monotonic()) if pause else 0.0
+        wait = self._wait_seconds(request)
         return await self._crawl.again(request, wait) if wait else None
 
-    async def process_response(self, request: Request, response: Response) -> Response | Request:
+    def _wait_seconds(self, request: Request) -> float:
+        pause = self._pauses.get(_domain(request))
+        return pause.wait_seconds(time.monotonic()) if pause else 0.0
+
+    def process_response(
+        self, request: Request, response: Response
+    ) -> Response | Awaitable[Request]:
         """Turn *slower* into a pause of that domain; hand the answer on after too many of them."""
         crawl = self._crawl
         flight = crawl.flights.get(request)
         if flight is None or "cached" in response.flags:
             return response
+        if response.status in crawl.settings.backoff_http_codes:
+            return self._refused(request, response, flight)
         domain = _domain(request)
-        pause = self._pauses.get(domain, Pause())
-        if response.status not in crawl.settings.backoff_http_codes:
-            if pause.step:
-                self._pauses[domain] = answered(pause, sent_at=flight.sent_at)
-            return response
+        pause = self._pauses.get(domain)
+        if pause is not None and pause.step:
+            self._pauses[domain] = answered(pause, sent_at=flight.sent_at)
+        return response
+
+    def _refused(
+        self, request: Request, response: Response, flight: Flight
+    ) -> Response | Awaitable[Request]:
+        crawl = self._crawl
+        domain = _domain(request)
         crawl.verdicts[f"target_{response.status}"] += 1
         now = time.monotonic()
         outcome = refused(
-            pause,
+            self._pauses.get(domain, Pause()),
             now=now,
             sent_at=flight.sent_at,
             retry_after=_retry_after(response),
@@ -78,7 +98,7 @@ class BackoffMiddleware:
         attempts.backoffs += 1
         if attempts.backoffs > crawl.settings.backoff_retry_times:
             return response
-        return await crawl.again(request, outcome.pause.wait_seconds(now))
+        return crawl.again(request, outcome.pause.wait_seconds(now))
 
 
 def _domain(request: Request) -> str:

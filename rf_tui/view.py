@@ -34,6 +34,11 @@ _NARROW: Final = 72
 _WIDE: Final = 100
 _TALL: Final = 30
 _SCARCE: Final = 0.2
+_STALE: Final = frozenset(
+    {"api_unreachable", "api_failing", "key_refused", "account_disabled", "state_unusable"}
+)
+"""Findings that mean: what is shown is not from just now."""
+
 _MOST_FINDINGS: Final = 3
 _LINES_A_FINDING: Final = 3
 _LOWEST_CHART: Final = 6
@@ -92,6 +97,8 @@ def _title(snapshot: Snapshot, width: int, looks: Looks) -> Line:
     clock = time.strftime("%H:%M:%S", time.localtime(looks.now))
     if looks.paused_for is not None:
         state = Span(f" ‖ PAUSED {format_seconds(looks.paused_for)} ", "warn")
+    elif any(finding.code in _STALE for finding in snapshot.findings):
+        state = Span(" ○ stale ", "warn")
     else:
         state = Span(" ● live ", "good")
     account = fit(snapshot.account, min(24, len(snapshot.account)))

@@ -171,14 +171,23 @@ class Refusals:
             self._by_token.popitem(last=False)
         return refusal
 
-    def find(self, text: str) -> Refusal | None:
-        """Find the refusal whose token stands in the text of an exception or a reason phrase."""
-        match = TOKEN.search(text)
-        return self._by_token.get(int(match[1])) if match else None
+    def take(self, text: str, *, lane: int, target: str) -> Refusal | None:
+        """Take out the refusal whose token stands in a text, if it is of that lane and target.
 
-    def by_token(self, token: int) -> Refusal | None:
-        """Find the refusal of that token."""
-        return self._by_token.get(token)
+        Each is taken once. A target that writes tokens into its own answers finds no record that
+        fits, and cannot make the crawl retire a credential or stop.
+
+        Args:
+            text: An exception's text, a reason phrase, or the value of the relay's header.
+        """
+        match = TOKEN.search(text)
+        number = match[1] if match else text.strip()
+        if not number.isdecimal():
+            return None
+        found = self._by_token.get(int(number))
+        if found is None or (found.lane, found.target) != (lane, target):
+            return None
+        return self._by_token.pop(found.token)
 
 
 def lower_names(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

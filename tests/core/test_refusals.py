@@ -69,21 +69,36 @@ def test_the_gateways_own_4xx_are_free_and_its_5xx_are_not():
     assert is_billed(502)
 
 
-def test_a_token_in_any_text_finds_the_record():
+@pytest.mark.parametrize(
+    "text", ["Could not open CONNECT tunnel [{'reason': b'relay-failure=1'}]", "1", " 1 "]
+)
+def test_a_token_in_any_text_finds_the_record_once(text):
     refusals = Refusals()
     refusal = refusals.add(lane=3, handle="ab", target="a:443", status=407, cause=Cause.AUTH)
-    text = f"Could not open CONNECT tunnel [{{'reason': b'relay-failure={refusal.token}'}}]"
-    assert refusals.find(text) == refusal
-    assert refusals.find("relay-failure=999") is None
-    assert refusals.find("connection refused") is None
+    assert refusals.take(text, lane=3, target="a:443") == refusal
+    assert refusals.take(text, lane=3, target="a:443") is None
+
+
+@pytest.mark.parametrize("text", ["relay-failure=999", "connection refused", "", "-1", "1e3"])
+def test_a_text_without_a_known_token_finds_nothing(text):
+    refusals = Refusals()
+    refusals.add(lane=3, handle="ab", target="a:443", status=407, cause=Cause.AUTH)
+    assert refusals.take(text, lane=3, target="a:443") is None
+
+
+def test_a_target_cannot_speak_for_the_gateway_with_somebody_elses_token():
+    refusals = Refusals()
+    refusals.add(lane=3, handle="ab", target="a:443", status=402, cause=Cause.EXHAUSTED)
+    assert refusals.take("1", lane=3, target="evil:80") is None
+    assert refusals.take("1", lane=4, target="a:443") is None
 
 
 def test_old_records_make_room():
     refusals = Refusals()
     for _ in range(5_000):
         last = refusals.add(lane=0, handle="", target="a:1", status=502, cause=Cause.DROPPED)
-    assert refusals.by_token(1) is None
-    assert refusals.by_token(last.token) == last
+    assert refusals.take("1", lane=0, target="a:1") is None
+    assert refusals.take(str(last.token), lane=0, target="a:1") == last
 
 
 def test_repeated_headers_are_joined():
