@@ -129,6 +129,13 @@ class Incoming:
         """Collect a header; the trailers of a body are not passed on."""
         self._head.headers.append((name, value))
 
+    def on_headers_complete(self) -> None:
+        """Note what the parser has forgotten once a request without a body is complete."""
+        if self._parser is not None:
+            self._head.method = self._parser.get_method()
+            self._head.version = self._parser.get_http_version()
+            self._head.keep_alive = bool(self._parser.should_keep_alive())
+
     def on_body(self, data: bytes) -> None:
         """Collect a body without its framing."""
         self._body.append(data)
@@ -140,22 +147,19 @@ class Incoming:
     def _read(self, raw: bytes) -> Wanted | Broken:
         self._head = head = Head()
         self._complete = False
-        self._parser = parser = httptools.HttpRequestParser(self)
+        self._parser = httptools.HttpRequestParser(self)
         try:
-            parser.feed_data(without_upgrade(raw))
+            self._parser.feed_data(without_upgrade(raw))
         except httptools.HttpParserUpgrade:
             self._complete = True  # a CONNECT: what follows the head is the tunnel's
         except httptools.HttpParserError:
             return Broken(400, "not a request that a proxy serves", len(raw))
-        head.method = method = parser.get_method()
-        head.version = parser.get_http_version()
-        head.keep_alive = bool(parser.should_keep_alive())
         self._body_left = head.content_length
         if head.version not in {"1.0", "1.1"}:
             return Broken(400, "HTTP/1.0 or HTTP/1.1 is spoken here", len(raw))
         if head.codings not in ([], [b"chunked"]) or (head.codings and head.version == "1.0"):
             return Broken(400, "no transfer coding but chunked", len(raw))
-        wanted = _tunnel(head, len(raw)) if method == b"CONNECT" else _plain(head, len(raw))
+        wanted = _tunnel(head, len(raw)) if head.method == b"CONNECT" else _plain(head, len(raw))
         return wanted or Broken(
             400, "an absolute http URL is needed, or CONNECT with host:port", len(raw)
         )

@@ -152,7 +152,8 @@ class Wire:
         answer = self.read_head()
         while answer.status < 200:
             answer = self.read_head()
-        if method in {"HEAD", "CONNECT"} or answer.status in {204, 304}:
+        is_tunnel = method == "CONNECT" and answer.status == 200
+        if method == "HEAD" or is_tunnel or answer.status in {204, 304}:
             return answer
         if answer.headers.get("transfer-encoding") == "chunked":
             while size := int(self._line(), 16):
