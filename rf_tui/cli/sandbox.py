@@ -95,7 +95,8 @@ def sandbox(
         )
     except ModuleNotFoundError as error:
         way_out = 'pip install "resifactory-toolkit[sandbox]"'
-        message = f"needs {error.name}, which is not installed: {way_out}"
+        missing = str(error.name).partition(".")[0]
+        message = f"needs {missing}, which is not installed: {way_out}"
         raise CannotError(message) from None
 
     def announce(ready: dict[str, Any]) -> None:

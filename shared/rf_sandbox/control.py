@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -20,6 +20,7 @@ from rf_sandbox.pages import Site
 from rf_sandbox.windows import RateWindows
 from rf_sandbox.world import World, is_own_name
 
+_MOST_DIGITS: Final = 18
 _Owner = TypeVar("_Owner", Account, RateWindows)
 
 
@@ -195,7 +196,10 @@ def make_control(control: Control, token: str) -> ASGIApp:
         return endpoint
 
     def since(request: Request) -> int:
-        return int(request.query_params.get("since", "0"))
+        text = request.query_params.get("since", "0")
+        if not text.isascii() or not text.isdecimal() or len(text) > _MOST_DIGITS:
+            raise ControlError("since must be a whole number")
+        return int(text)
 
     routes = [
         ("GET", "/state", lambda _r, _b: control.state()),
