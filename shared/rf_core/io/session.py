@@ -145,13 +145,14 @@ class Session:
             client: Who fetches, if it comes to that; the session's own client by default.
         """
         fetcher = client or self.client
+        # Before the first look: what another process brings after it must not be fetched again.
+        asked_at = self.clock.wall()
         if not refresh:
             stored = await self.stored_discovery()
             if stored is not None:
                 if freshness(self.clock.wall() - stored[1]) is Freshness.STALE:
                     self._revalidate(fetcher)
                 return stored
-        asked_at = self.clock.wall()
         for _ in range(int(_FETCH_LEASE_SECONDS / _GLANCE_SECONDS)):
             leads = await self.lease(self._discovery_lease, _FETCH_LEASE_SECONDS)
             # Looked at after the lease: whoever had it before us may have brought it just now.
