@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import click
 import msgspec
 
-from rf_core.io import answers
+from rf_core.io import answers, processes
 from rf_core.io.session import Session
 from rf_core.snapshot import CrawlReport
 from rf_core.units import GIGABYTE, format_bytes, format_seconds
@@ -210,7 +211,7 @@ def crawls(*, profile: str | None, as_json: bool) -> None:
     """Running and past crawls of this machine, the latest first."""
 
     async def ask(session: Session) -> None:
-        found = await session.crawls()
+        found = with_losses(await session.crawls(), time.time())
         if as_json:
             print_json({"crawls": [msgspec.to_builtins(report) for report in found]})
             return
@@ -220,6 +221,18 @@ def crawls(*, profile: str | None, as_json: bool) -> None:
         )
 
     with_session(profile, ask)
+
+
+def with_losses(reports: Iterable[CrawlReport], now: float) -> list[CrawlReport]:
+    """Say of crawls whose process is gone that they are lost, instead of running for ever."""
+    reports = list(reports)
+    lost = processes.gone(reports, now)
+    return [
+        replace(report, finished_at=report.updated_at, finish_reason="lost")
+        if report.id in lost
+        else report
+        for report in reports
+    ]
 
 
 def _crawl_row(report: CrawlReport) -> tuple[str, ...]:

@@ -1,8 +1,13 @@
-"""Whether a process of this machine still exists."""
+"""Which processes of this machine still exist, and which crawls went with those that do not."""
 
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Iterable
+
+from rf_core.picture import SILENT_SECONDS
+from rf_core.snapshot import CrawlReport
 
 
 def exists(pid: int) -> bool:
@@ -16,3 +21,20 @@ def exists(pid: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def gone(crawls: Iterable[CrawlReport], now: float) -> frozenset[str]:
+    """Name the crawls that fell silent without an end, and whose process is not there any more.
+
+    Args:
+        now: Unix seconds.
+    """
+    here = socket.gethostname()
+    return frozenset(
+        crawl.id
+        for crawl in crawls
+        if crawl.finished_at is None
+        and now - crawl.updated_at > SILENT_SECONDS
+        and crawl.host == here
+        and not exists(crawl.pid)
+    )

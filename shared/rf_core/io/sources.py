@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -16,10 +15,10 @@ from rf_core.io import processes, records
 from rf_core.io.poller import HOLDER, Poller, stored_troubles
 from rf_core.io.session import Session
 from rf_core.models import Usage
-from rf_core.picture import SILENT_SECONDS, Material
+from rf_core.picture import Material
 from rf_core.polling import ACCOUNT, BALANCE, DISCOVERY, USAGE
 from rf_core.protocol import READS
-from rf_core.snapshot import CrawlReport, Headroom, Snapshot
+from rf_core.snapshot import Headroom, Snapshot
 from rf_core.troubles import Trouble, trouble_of
 
 _SHOWN_CRAWL_SECONDS: Final = 3_600.0
@@ -126,7 +125,7 @@ class LiveSource:
                 usage_at=self._fetched_at.get(USAGE),
                 windows=windows,
                 crawls=stored.crawls,
-                gone=_gone(stored.crawls, now),
+                gone=processes.gone(stored.crawls, now),
                 troubles=(*stored_troubles(parts), *self._own_troubles(account)),
                 own_calls=_held_by_polling(windows),
             )
@@ -166,18 +165,6 @@ def _is_busy(current: Snapshot) -> bool:
 
 def _usage(part: records.Part | None) -> Usage | None:
     return None if part is None else msgspec.convert(part.document, Usage)
-
-
-def _gone(crawls: Sequence[CrawlReport], now: float) -> frozenset[str]:
-    here = socket.gethostname()
-    return frozenset(
-        crawl.id
-        for crawl in crawls
-        if crawl.finished_at is None
-        and now - crawl.updated_at > SILENT_SECONDS
-        and crawl.host == here
-        and not processes.exists(crawl.pid)
-    )
 
 
 def _held_by_polling(windows: Sequence[Headroom]) -> int:
