@@ -4,12 +4,14 @@ import re
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import httpx
 import pytest
 from support.sandboxes import TurnedClock, api_of
 
 from rf_sandbox.accounts import GIGABYTE, Pool
+from rf_sandbox.api import ROUTES
 from rf_sandbox.sandbox import Sandbox
 
 ENDPOINTS = {
@@ -457,6 +459,35 @@ def test_any_other_method_is_405_and_says_which_is_allowed(api, method, path):
     assert answer.status_code == 405
     assert answer.headers["Allow"] == allowed
     assert method == "HEAD" or code_of(answer) == (405, "method_not_allowed")
+
+
+def test_what_fails_inside_is_500_with_an_envelope_and_the_window(api, monkeypatch):
+    """C-141, C-145, C-122"""
+
+    async def fail(*_):
+        raise ZeroDivisionError
+
+    broken = replace(ROUTES["/me"], handler=fail)
+    monkeypatch.setitem(ROUTES, "/me", broken)
+    answer = api.get("/me")
+    assert code_of(answer) == (500, "internal_error")
+    assert answer.headers["RateLimit-Remaining"] == "119"
+
+
+def test_a_caller_who_hangs_up_midway_disturbs_nobody(sandbox, api):
+    host, port = sandbox.api.removeprefix("http://").split("/")[0].split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as sock:
+        sock.sendall(
+            f"POST /api/v1/proxies HTTP/1.1\r\nHost: {host}\r\n"
+            f"Authorization: Bearer {sandbox.key}\r\nContent-Length: 50\r\n\r\n{{".encode()
+        )
+    with socket.create_connection((host, int(port)), timeout=10) as sock:
+        sock.sendall(
+            f"POST /api/v1/proxies HTTP/1.1\r\nHost: {host}\r\n"
+            f"Authorization: Bearer {sandbox.key}\r\nContent-Length: 0\r\n\r\n".encode()
+        )
+        assert sock.recv(100).startswith(b"HTTP/1.1 200")
+    assert api.get("/me").status_code == 200
 
 
 def test_a_host_header_cannot_change_what_is_called(api):

@@ -71,6 +71,19 @@ def test_a_sticky_credential_keeps_its_exit_until_its_time_is_over(clock):
             assert seen_by_the_site(line, sandbox, one) == second
 
 
+def test_without_a_whole_network_of_loopback_everything_works_but_for_the_exits(
+    monkeypatch, caplog
+):
+    """Elsewhere than on Linux."""
+    monkeypatch.setattr("rf_sandbox.gateway._PROBE", "203.0.113.1")
+    with Sandbox() as sandbox, Wire(sandbox.gateway) as line:
+        [user] = proxies_of(sandbox)
+        assert seen_by_the_site(line, sandbox, user) == "127.0.0.1"
+        assert line.get(f"{sandbox.site_http}/pages/1", user).status == 200
+    said = [record.getMessage() for record in caplog.records if "exits" in record.getMessage()]
+    assert said == ["this platform has one loopback address: exits are not bound"]
+
+
 def test_credentials_outlive_the_key_that_ordered_them(sandbox, wire):
     """C-165"""
     made = sandbox.make_key("proxies:generate")

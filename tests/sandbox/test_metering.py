@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import socket
 import threading
 
 import pytest
@@ -250,18 +251,60 @@ def test_rows_of_living_exchanges_are_there_and_agree_with_the_balance(sandbox, 
     assert row["bytes_down"] >= line.received
 
 
-def test_a_slow_reader_is_not_read_ahead_of_for_ever(sandbox, proxies, wire):
+def ask_for_much(sandbox, line, user, kind):
+    if kind == "http":
+        line.send(absolute(f"{sandbox.site_http}/bytes/200000000", user))
+    else:
+        line.connect("localhost", port_of(sandbox.site_http), user)
+        line.send("GET /bytes/200000000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+
+@pytest.mark.parametrize("kind", ["http", "tunnel"])
+def test_a_slow_reader_is_not_read_ahead_of_for_ever(sandbox, proxies, wire, kind):
     """Back-pressure: what waits in the gateway is bounded, whatever the target would give."""
     [user] = proxies()
     line = wire(small_buffer=True)
-    line.send(absolute(f"{sandbox.site_http}/bytes/200000000", user))
+    ask_for_much(sandbox, line, user, kind)
     line.read_head()
     seen = -1
     while (now := only(sandbox.traffic()["traffic"])["bytes_down"]) != seen:
         seen = now
         threading.Event().wait(0.05)
     assert seen < 20_000_000
+    while line.received < seen + 1_000_000:
+        assert line.read(), "reading on lets it go on"
     line.reset()
+
+
+def test_a_tunnel_to_a_slow_target_holds_the_sender_back(sandbox, proxies, wire, settled):
+    [user] = proxies()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        sandbox._servers.world.allowed_targets = frozenset({("localhost", port)})
+        line = wire()
+        assert line.connect("localhost", port, user).status == 200
+        target, _ = listener.accept()
+        line.sock.settimeout(0.3)
+        with contextlib.suppress(TimeoutError):
+            while line.sent < 100_000_000:
+                line.sent += line.sock.send(b"x" * 100_000)
+        assert line.sent < 100_000_000
+        line.sock.settimeout(10)
+        read = only(sandbox.traffic()["traffic"])["bytes_up"]
+        assert read < 20_000_000
+        line.say_goodbye()
+        taken = 0
+        with target:
+            target.settimeout(10)
+            while piece := target.recv(1 << 20):
+                taken += len(piece)
+            target.sendall(b"thank you")
+        assert line.read_to_the_end() == b"thank you"
+    sandbox._servers.world.allowed_targets = frozenset()
+    row = only(settled())
+    assert counts(row) == (line.sent, line.received)
+    assert taken < line.sent, "the CONNECT was not for the target"
+    assert row["outcome"] == "completed"
 
 
 def test_a_slow_target_holds_the_sender_back(sandbox, proxies, wire, settled):
