@@ -158,3 +158,40 @@ def test_the_state_is_private(sandbox, tmp_path):
         for path in folder.rglob("*"):
             assert path.stat().st_mode & 0o077 == 0 or path.name.endswith(("-wal", "-shm")), path
     assert (tmp_path / "state" / "state.db").stat().st_mode & 0o777 == 0o600
+
+
+EVERYTHING = """
+class Everything(scrapy.Spider):
+    name = "everything"
+    handle_httpstatus_all = True
+    async def start(self):
+        for n in range(24):
+            for site in (HTTP, HTTPS):
+                for path in (
+                    f"bytes/{n * 37}", f"status/500?{n}", f"to-https/ip?{n}", f"to-http/ip?{n}",
+                    f"slow/50?{n}", f"status/204?{n}", f"cookies?{n}", f"bytes/{n * 40_000}?large",
+                ):
+                    yield scrapy.Request(f"{site}/{path}")
+                yield scrapy.Request(f"{site}/echo?{n}", method="POST", body="x" * (n * 613))
+                yield scrapy.Request(f"{site}/pages/{n + 1}", method="HEAD")
+    def parse(self, response):
+        yield {"status": response.status}
+"""
+
+
+@pytest.mark.parametrize("handler", [{}, AIOHTTP], ids=["HTTP11", "aiohttp"])
+@pytest.mark.parametrize(
+    "kind", [{}, {"RF_PROXY_TYPE": "sticky", "RF_SESSION_MINUTES": 5}], ids=["rotating", "sticky"]
+)
+def test_retries_redirects_uploads_and_head_are_on_both_meters_to_the_byte(
+    sandbox, tmp_path, handler, kind
+):
+    code = EVERYTHING.replace("HTTPS", repr(sandbox.site_https))
+    code = code.replace("(HTTP,", f"({sandbox.site_http!r},")
+    settings = ADDON | handler | kind | {"CONCURRENT_REQUESTS": 32, "ROBOTSTXT_OBEY": True}
+    outcome = crawl(tmp_path, code, settings, environment(tmp_path, sandbox))
+    assert outcome.stats["item_scraped_count"] == 24 * 2 * 10, outcome.log
+    assert outcome.stats["retry/count"] > 0
+    assert outcome.wire_bytes == gateway_bytes(sandbox)
+    exits = {row["exit"] for row in sandbox.traffic()["traffic"]}
+    assert len(exits) <= 16 if kind else len(exits) > 100
