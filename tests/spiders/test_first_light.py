@@ -171,7 +171,7 @@ class Everything(scrapy.Spider):
                     f"bytes/{n * 37}", f"status/500?{n}", f"to-https/ip?{n}", f"to-http/ip?{n}",
                     f"slow/50?{n}", f"status/204?{n}", f"cookies?{n}", f"bytes/{n * 40_000}?large",
                 ):
-                    yield scrapy.Request(f"{site}/{path}")
+                    yield scrapy.Request(f"{site}/{path}", dont_filter=True)
                 yield scrapy.Request(f"{site}/echo?{n}", method="POST", body="x" * (n * 613))
                 yield scrapy.Request(f"{site}/pages/{n + 1}", method="HEAD")
     def parse(self, response):
