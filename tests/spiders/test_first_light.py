@@ -163,7 +163,6 @@ def test_the_state_is_private(sandbox, tmp_path):
 EVERYTHING = """
 class Everything(scrapy.Spider):
     name = "everything"
-    handle_httpstatus_all = True
     async def start(self):
         for n in range(24):
             for site in (HTTP, HTTPS):
@@ -188,7 +187,7 @@ def test_retries_redirects_uploads_and_head_are_on_both_meters_to_the_byte(
 ):
     code = EVERYTHING.replace("HTTPS", repr(sandbox.site_https))
     code = code.replace("(HTTP,", f"({sandbox.site_http!r},")
-    settings = ADDON | handler | kind | {"CONCURRENT_REQUESTS": 32, "ROBOTSTXT_OBEY": True}
+    settings = ADDON | handler | kind | {"CONCURRENT_REQUESTS": 32, "HTTPERROR_ALLOW_ALL": True}
     outcome = crawl(tmp_path, code, settings, environment(tmp_path, sandbox))
     assert outcome.stats["item_scraped_count"] == 24 * 2 * 10, outcome.log
     assert outcome.stats["retry/count"] > 0
