@@ -30,6 +30,7 @@ class Forward(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._answer = Head()
+        self._to_client: list[bytes] = []
         self._chunked_answer = False
         self._close_ends_it = False
         self._close_after = not head.keep_alive
@@ -84,14 +85,20 @@ class Forward(asyncio.Protocol):
     # The answer
 
     def data_received(self, data: bytes) -> None:
-        """Read the target's answer."""
+        """Read the target's answer; what came in one piece goes on in one piece."""
+        trouble: tuple[str, str] | None = None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self.give_up(502, "http_upgrade_failed", "the target changed the protocol")
+            trouble = "http_upgrade_failed", "the target changed the protocol"
         except httptools.HttpParserError:
             if not self._complete:
-                self.give_up(502, "http_protocol_error", "the answer of the target is not HTTP")
+                trouble = "http_protocol_error", "the answer of the target is not HTTP"
+        pieces, self._to_client = self._to_client, []
+        if pieces and self._client is not None:
+            self._client.send(self.row, b"".join(pieces))
+        if trouble is not None:
+            self.give_up(502, *trouble)
         if self._complete:
             self._finish()
 
@@ -109,9 +116,9 @@ class Forward(asyncio.Protocol):
 
     def _pass_on_interim(self, status: int) -> None:
         head, self._answer = self._answer, Head()
-        if self._client is not None and self._head.version != "1.0":
+        if self._head.version != "1.0":
             start = b"HTTP/1.1 %d Interim" % status
-            self._client.send(self.row, write_head(start, head.end_to_end()))
+            self._to_client.append(write_head(start, head.end_to_end()))
 
     def _pass_on_head(self, status: int) -> None:
         head = self._answer
@@ -128,23 +135,22 @@ class Forward(asyncio.Protocol):
             headers.append((b"Connection", b"close"))
         self.row.status = status
         self._headers_sent = True
-        if self._client is not None:
-            reason = b"OK" if status == 200 else b"Answer"  # noqa: PLR2004 - for people only
-            self._client.send(self.row, write_head(b"HTTP/1.1 %d %b" % (status, reason), headers))
+        reason = b"OK" if status == 200 else b"Answer"  # noqa: PLR2004 - for people only
+        self._to_client.append(write_head(b"HTTP/1.1 %d %b" % (status, reason), headers))
         self._complete = self._head.method == b"HEAD"
 
     def on_body(self, data: bytes) -> None:
         """A piece of the answer's body."""
-        if self._client is not None and not self._complete:
+        if not self._complete:
             framed = b"%x\r\n%b\r\n" % (len(data), data) if self._chunked_answer else data
-            self._client.send(self.row, framed)
+            self._to_client.append(framed)
 
     def on_message_complete(self) -> None:
         """The answer is all there, unless it was an interim one."""
         if self._headers_sent and not self._complete:
             self._complete = True
-            if self._chunked_answer and self._client is not None:
-                self._client.send(self.row, b"0\r\n\r\n")
+            if self._chunked_answer:
+                self._to_client.append(b"0\r\n\r\n")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The target is gone: the end of an answer without a length, or trouble."""
