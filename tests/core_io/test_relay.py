@@ -4,7 +4,7 @@ import asyncio
 import base64
 
 import pytest
-from support.gateways import Scripted, ok, refusal
+from support.gateways import Scripted, closed, ok, refusal, target
 
 from rf_core.io.relay import Relay, RelayLimits
 from rf_core.lanes import Credential, Lanes
@@ -53,8 +53,7 @@ class Rig:
         reader, writer = await self.connect()
         writer.write(self.head(line, *extra, lane=lane) + body)
         answer = await asyncio.wait_for(read_answer(reader, head=line.startswith("HEAD")), 5)
-        writer.close()
-        await writer.wait_closed()
+        await closed(writer)
         return answer
 
 
@@ -115,7 +114,7 @@ async def test_one_client_connection_may_carry_many_lanes():
         for lane in (0, 1, 0):
             writer.write(rig.head(GET, "Host: shop.test", lane=lane))
             await asyncio.wait_for(read_answer(reader), 5)
-        writer.close()
+        await closed(writer)
     users = [b"user-1" in base64.b64decode(head.rpartition(b" ")[2]) for head in gateway.heads]
     assert users == [False, True, False]
 
@@ -126,11 +125,12 @@ async def test_a_tunnel_carries_bytes_both_ways_and_counts_them(lane):
         while data := await reader.read(65536):
             writer.write(data)
             await writer.drain()
-        writer.close()
 
-    site = await asyncio.start_server(echo, "127.0.0.1", 0)
-    address = site.sockets[0].getsockname()
-    async with Scripted(lambda _h: "tunnel", target=address) as gateway, Rig(gateway.port) as rig:
+    async with (
+        target(echo) as address,
+        Scripted(lambda _h: "tunnel", target=address) as gateway,
+        Rig(gateway.port) as rig,
+    ):
         reader, writer = await rig.connect()
         writer.write(rig.head("CONNECT Shop.Test:443 HTTP/1.1", lane=lane))
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
@@ -140,7 +140,7 @@ async def test_a_tunnel_carries_bytes_both_ways_and_counts_them(lane):
         writer.write(b"bye")
         writer.write_eof()
         assert await asyncio.wait_for(reader.read(), 5) == b"bye"
-        writer.close()
+        await closed(writer)
         await rig.relay.close()
         assert (rig.meter.up_bytes, rig.meter.down_bytes) == (
             gateway.read_bytes,
@@ -148,7 +148,6 @@ async def test_a_tunnel_carries_bytes_both_ways_and_counts_them(lane):
         )
         assert list(rig.meter.spends) == [("premium", "shop.test")]
         assert rig.meter.tunnels == 1
-    site.close()
 
 
 @pytest.mark.parametrize(
@@ -267,14 +266,14 @@ async def test_a_body_that_ends_with_the_connection_arrives_whole():
     class Closing(Scripted):
         async def _send(self, writer, data):
             await super()._send(writer, data)
-            writer.close()
+            await closed(writer)
 
     async with Closing(script) as gateway, Rig(gateway.port) as rig:
         reader, writer = await rig.connect()
         writer.write(rig.head(GET, "Host: shop.test"))
         answer = await asyncio.wait_for(reader.read(), 5)
         assert answer.endswith(body)
-        writer.close()
+        await closed(writer)
     assert rig.meter.down_bytes == gateway.sent_bytes
 
 
@@ -297,7 +296,7 @@ async def test_strangers_are_not_served(authorization):
                 lines.append(f"Proxy-Authorization: {authorization}")
             writer.write("\r\n".join((*lines, "", "")).encode())
             assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 407 ")
-            writer.close()
+            await closed(writer)
     assert gateway.connections == 0
 
 
@@ -317,7 +316,7 @@ async def test_what_no_proxy_can_serve_is_refused(raw):
         auth = f"Proxy-Authorization: {rig.relay.authorization(0)}\r\n\r\n".encode()
         writer.write(raw + auth)
         assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 400 ")
-        writer.close()
+        await closed(writer)
     assert gateway.connections == 0
 
 
@@ -330,7 +329,7 @@ async def test_garbage_and_endless_heads_end_the_connection():
             reader, writer = await rig.connect()
             writer.write(raw)
             assert b"HTTP/1.1 4" in await asyncio.wait_for(reader.read(), 5)
-            writer.close()
+            await closed(writer)
 
 
 async def test_pipelined_requests_are_refused_and_never_mixed():
@@ -338,7 +337,7 @@ async def test_pipelined_requests_are_refused_and_never_mixed():
         reader, writer = await rig.connect()
         writer.write(rig.head(GET, "Host: a") + rig.head(GET, "Host: a", lane=1))
         assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 400 ")
-        writer.close()
+        await closed(writer)
         assert rig.relay.open_legs <= 1
 
 
@@ -347,7 +346,7 @@ async def test_a_client_that_leaves_takes_its_connections_along():
         _reader, writer = await rig.connect()
         writer.write(rig.head(GET, "Host: shop.test"))
         await settled(lambda: gateway.heads)
-        writer.close()
+        await closed(writer)
         await settled(lambda: rig.relay.open_legs == 0)
         assert rig.meter.up_bytes == gateway.read_bytes
 
@@ -355,13 +354,14 @@ async def test_a_client_that_leaves_takes_its_connections_along():
 async def test_hanging_up_a_lane_leaves_the_others_alone():
     held = asyncio.Event()
 
-    async def hold(_reader, writer):
+    async def hold(_reader, _writer):
         await held.wait()
-        writer.close()
 
-    site = await asyncio.start_server(hold, "127.0.0.1", 0)
-    address = site.sockets[0].getsockname()
-    async with Scripted(lambda _h: "tunnel", target=address) as gateway, Rig(gateway.port) as rig:
+    async with (
+        target(hold) as address,
+        Scripted(lambda _h: "tunnel", target=address) as gateway,
+        Rig(gateway.port) as rig,
+    ):
         ends = []
         for lane in (0, 1):
             reader, writer = await rig.connect()
@@ -374,20 +374,17 @@ async def test_hanging_up_a_lane_leaves_the_others_alone():
         assert not ends[1][0].at_eof()
         held.set()
         for _, writer in ends:
-            writer.close()
-    site.close()
+            await closed(writer)
 
 
 async def test_idle_connections_make_room_and_busy_ones_stay():
     limits = RelayLimits(connect=2.0, answer=2.0, drain=0.2, tunnels=3)
 
-    async def hold(reader, writer):
+    async def hold(reader, _writer):
         await reader.read()
-        writer.close()
 
-    site = await asyncio.start_server(hold, "127.0.0.1", 0)
-    address = site.sockets[0].getsockname()
     async with (
+        target(hold) as address,
         Scripted(lambda _h: "tunnel", target=address) as gateway,
         Rig(gateway.port, lanes=1, limits=limits) as rig,
     ):
@@ -403,8 +400,7 @@ async def test_idle_connections_make_room_and_busy_ones_stay():
         assert await asyncio.wait_for(ends[1][0].read(), 5) == b""
         rig.lanes.release(lane, "busy.test:443")
         for _, writer in ends:
-            writer.close()
-    site.close()
+            await closed(writer)
 
 
 async def test_the_secret_is_not_in_what_prints():

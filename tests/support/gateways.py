@@ -6,6 +6,7 @@ It is written with streams and by hand, apart from both the relay and the sandbo
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 
@@ -57,8 +58,8 @@ class Scripted:
         except (ConnectionError, asyncio.CancelledError):
             pass
         finally:
+            await closed(writer)
             self._tasks.discard(task)
-            writer.close()
 
     async def _requests(self, reader, writer):
         pending = b""
@@ -109,7 +110,38 @@ class Scripted:
         try:
             await asyncio.gather(upwards(), downwards())
         finally:
-            far_writer.close()
+            await closed(far_writer)
+
+
+@asynccontextmanager
+async def target(handler):
+    """A server for a test's tunnels; yields its address, and leaves no connection behind."""
+    tasks = set()
+
+    async def serve(reader, writer):
+        tasks.add(asyncio.current_task())
+        try:
+            await handler(reader, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            await closed(writer)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def closed(writer):
+    """Close a stream and wait until its socket is gone, too."""
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 def ok(body: bytes = b"hello", *extra: bytes) -> bytes:
