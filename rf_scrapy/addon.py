@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rf_scrapy.components import BACKOFF, PROXY, REPORTER
 from rf_scrapy.extension import CrawlReporter
 from rf_scrapy.middleware import ProxyMiddleware
 from rf_scrapy.policy import BackoffMiddleware
@@ -11,12 +12,12 @@ from rf_scrapy.policy import BackoffMiddleware
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
 
-COMPONENTS: Final = (
-    ("DOWNLOADER_MIDDLEWARES", BackoffMiddleware, 560),
-    ("DOWNLOADER_MIDDLEWARES", ProxyMiddleware, 950),
-    ("EXTENSIONS", CrawlReporter, 0),
+_CLASSES: Final = (
+    (BACKOFF, BackoffMiddleware),
+    (PROXY, ProxyMiddleware),
+    (REPORTER, CrawlReporter),
 )
-"""What runs, and where: the same three lines as by hand."""
+"""What runs: the same three lines as by hand."""
 
 
 class Addon:
@@ -24,5 +25,5 @@ class Addon:
 
     def update_settings(self, settings: BaseSettings) -> None:
         """List our components; one the user has listed or switched off is left as it is."""
-        for setting, component, order in COMPONENTS:
-            settings.setdefault_in_component_priority_dict(setting, component, order)
+        for component, kind in _CLASSES:
+            settings.setdefault_in_component_priority_dict(component.setting, kind, component.order)

@@ -22,6 +22,7 @@ from rf_core.meter import Meter
 from rf_core.models import Batch, Order
 from rf_core.redaction import mask_key
 from rf_core.snapshot import CrawlReport, DomainSpend
+from rf_scrapy.components import Component
 from rf_scrapy.parking import Parking
 from rf_scrapy.settings import CrawlSettings, read_settings, take_key, unknown_settings
 
@@ -70,6 +71,7 @@ class Crawl:
         self.strangers = unknown_settings(crawler.settings)
         self.id = secrets.token_hex(6)
         self.masked_key = ""
+        self.present: set[Component] = set()
         self.parking = Parking(crawler)
         self.lanes: Lanes = Lanes(self.settings.live_proxies)
         self.meter: Meter = Meter()

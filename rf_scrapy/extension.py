@@ -21,6 +21,7 @@ from rf_core.errors import (
 )
 from rf_core.units import format_bytes
 from rf_scrapy import compat
+from rf_scrapy.components import BACKOFF, PROXY, REPORTER, require
 from rf_scrapy.crawl import Crawl, crawl_of
 from rf_scrapy.stats import write_stats
 
@@ -74,6 +75,7 @@ class CrawlReporter:
         if not crawl.settings.enabled:
             raise NotConfigured
         compat.require_asyncio()
+        crawl.present.add(REPORTER)
         reporter = cls(crawl)
         connect = crawler.signals.connect
         connect(reporter.spider_opened, signals.spider_opened)
@@ -99,7 +101,7 @@ class CrawlReporter:
                 "was taken out; export it as an environment variable instead."
             )
         try:
-            _require_middlewares(crawl.crawler)
+            require(crawl.present, BACKOFF, PROXY)
             await crawl.open()
         except ResiFactoryError as error:
             reason = next(why for kind, why in _REASON_BY_ERROR if isinstance(error, kind))
@@ -179,28 +181,3 @@ def closing_line(crawl: Crawl) -> str:
         f"({meter.up_bytes:,} bytes up, {meter.down_bytes:,} down) for {requests:,} requests "
         f"through {crawl.lanes.used} proxies: {where}."
     )
-
-
-def require_component(crawler: Crawler, component: type, setting: str, order: int) -> None:
-    """Refuse to run when one of our components is listed without another it needs.
-
-    Raises:
-        SettingsError: naming the line to add.
-    """
-    if crawler.get_extension(component) is None:
-        name = f"rf_scrapy.{component.__name__}"
-        message = f"{name} is missing from {setting}: without it there is no relay."
-        raise SettingsError(message, way_out=f'Add {setting} = {{"{name}": {order}}}.')
-
-
-def _require_middlewares(crawler: Crawler) -> None:
-    from rf_scrapy.middleware import ProxyMiddleware  # noqa: PLC0415 - it imports this module
-    from rf_scrapy.policy import BackoffMiddleware  # noqa: PLC0415 - it imports this module
-
-    for component, order in ((ProxyMiddleware, 950), (BackoffMiddleware, 560)):
-        if crawler.get_downloader_middleware(component) is None:
-            name = f"rf_scrapy.{component.__name__}"
-            message = f"{name} is missing from DOWNLOADER_MIDDLEWARES."
-            raise SettingsError(
-                message, way_out=f'Add DOWNLOADER_MIDDLEWARES = {{"{name}": {order}}}.'
-            )

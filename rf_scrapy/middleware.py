@@ -16,8 +16,8 @@ from scrapy.utils.httpobj import urlparse_cached
 
 from rf_core.refusals import REFUSAL_HEADER, Action, Refusal
 from rf_core.targets import join
+from rf_scrapy.components import PROXY, REPORTER, require
 from rf_scrapy.crawl import Crawl, Flight, crawl_of
-from rf_scrapy.extension import CrawlReporter, require_component
 from rf_scrapy.settings import META_NOT_YET
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class ProxyMiddleware:
         crawl = crawl_of(crawler)
         if not crawl.settings.enabled:
             raise NotConfigured
-        require_component(crawler, CrawlReporter, "EXTENSIONS", 0)
+        require(crawl.present, REPORTER)
+        crawl.present.add(PROXY)
         return cls(crawl)
 
     def process_request(self, request: Request) -> Awaitable[Request] | None:

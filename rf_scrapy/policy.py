@@ -12,8 +12,8 @@ from scrapy.utils.httpobj import urlparse_cached
 
 from rf_core.patience import Pause, answered, refused
 from rf_core.retry_after import parse_date, parse_retry_after
+from rf_scrapy.components import BACKOFF, REPORTER, require
 from rf_scrapy.crawl import Crawl, Flight, crawl_of
-from rf_scrapy.extension import CrawlReporter, require_component
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -38,7 +38,8 @@ class BackoffMiddleware:
         crawl = crawl_of(crawler)
         if not crawl.settings.enabled:
             raise NotConfigured
-        require_component(crawler, CrawlReporter, "EXTENSIONS", 0)
+        require(crawl.present, REPORTER)
+        crawl.present.add(BACKOFF)
         return cls(crawl)
 
     def process_request(self, request: Request) -> Awaitable[Request | None] | None:
