@@ -4,6 +4,7 @@
 """
 
 from rf_scrapy.addon import Addon
+from rf_scrapy.crawl import proxy_of
 from rf_scrapy.extension import CrawlReporter
 from rf_scrapy.middleware import GatewayRefusedError, NoProxyError, ProxyMiddleware
 from rf_scrapy.policy import BackoffMiddleware
@@ -15,4 +16,5 @@ __all__ = [
     "GatewayRefusedError",
     "NoProxyError",
     "ProxyMiddleware",
+    "proxy_of",
 ]

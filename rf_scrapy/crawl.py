@@ -29,6 +29,7 @@ from rf_scrapy.settings import CrawlSettings, read_settings, take_key, unknown_s
 if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
+    from scrapy.http import Response
 
     from rf_core.lanes import Lane
 
@@ -290,3 +291,15 @@ def crawl_of(crawler: Crawler) -> Crawl:
     if found is None:
         found = _CRAWLS[crawler] = Crawl(crawler)
     return found
+
+
+def proxy_of(response: Response) -> str:
+    """Name the credential a response came through, as the monitor does; "" when there was none.
+
+    Eight hex digits that are no secret: fit for items, logs and comparing which pages shared one.
+    """
+    for crawl in list(_CRAWLS.values()):
+        flight = crawl.flights.get(response.request) if response.request is not None else None
+        if flight is not None:
+            return flight.handle
+    return ""

@@ -194,3 +194,26 @@ def test_retries_redirects_uploads_and_head_are_on_both_meters_to_the_byte(
     assert outcome.wire_bytes == gateway_bytes(sandbox)
     exits = {row["exit"] for row in sandbox.traffic()["traffic"]}
     assert len(exits) <= 16 if kind else len(exits) > 100
+
+
+def test_a_response_can_say_which_credential_it_came_through(sandbox, tmp_path):
+    code = """
+    from rf_scrapy import proxy_of
+    class Named(scrapy.Spider):
+        name = "named"
+        async def start(self):
+            for n in range(20):
+                yield scrapy.Request(f"SITE/bytes/{n}")
+            yield scrapy.Request("SITE/ip", meta={"rf_proxy": False})
+        def parse(self, response):
+            yield {"proxy": proxy_of(response), "ip": response.url.endswith("/ip")}
+    """.replace("SITE", sandbox.site_http)
+    feed = tmp_path / "items.json"
+    settings = ADDON | {"FEEDS": {str(feed): {"format": "json"}}, "RF_LIVE_PROXIES": 4}
+    outcome = crawl(tmp_path, code, settings, environment(tmp_path, sandbox))
+    items = json.loads(feed.read_text())
+    assert len(items) == 21, outcome.log
+    names = {item["proxy"] for item in items if not item["ip"]}
+    assert len(names) == 4
+    assert all(len(bytes.fromhex(name)) == 4 for name in names)
+    assert [item["proxy"] for item in items if item["ip"]] == [""]
