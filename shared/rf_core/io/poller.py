@@ -100,10 +100,14 @@ class Poller:
             ages[part] = None if fetched is None else self._clock.wall() - fetched
         return ages
 
+    async def lead(self) -> bool:
+        """Take or renew the lease of the machine's poller; False while another session has it."""
+        return await self._session.lease(self._lease, _LEASE_SECONDS)
+
     async def poll(self, parts: tuple[str, ...]) -> None:
-        """Ask for these parts, unless another process is at it or a call says to wait."""
+        """Ask for these parts while we lead, until a call says to wait; then let others lead."""
         for part in parts:
-            if self.is_pausing() or not await self._session.lease(self._lease, _LEASE_SECONDS):
+            if self.is_pausing() or not await self.lead():
                 break
             await self._ask(part, self._client, "bulk")
         await self._session.release(self._lease)

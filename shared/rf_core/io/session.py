@@ -23,7 +23,7 @@ from rf_core.io.cache import DiscoveryCache
 from rf_core.io.client import AsyncClient
 from rf_core.io.clock import Clock, SystemClock
 from rf_core.io.state import State
-from rf_core.io.windows import Windows, process_holder
+from rf_core.io.windows import Windows, session_holder
 from rf_core.models import Batch, Discovery, Order
 from rf_core.protocol import WINDOW_SECONDS
 from rf_core.redaction import fingerprint, mask_key
@@ -62,7 +62,7 @@ class Session:
         self.clock = clock or SystemClock()
         self.key = fingerprint(key)
         self.masked_key = mask_key(key)
-        self.holder = process_holder(holder)
+        self.holder = session_holder(holder)
         self.window_seconds = window_seconds
         self.closing = AsyncExitStack()
         self.state = State(settings.state_dir)

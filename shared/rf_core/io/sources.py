@@ -85,18 +85,22 @@ class LiveSource:
                 return
             finished, self._polling = self._polling, None
             finished.result()
-        if self._poller.is_pausing():
-            return
+        if not self._poller.is_pausing() and self._due(current):
+            self._polling = asyncio.get_running_loop().create_task(self._poll())
+
+    async def _poll(self) -> None:
+        """Once we lead, look again: whoever led before us may have asked for the same."""
+        if await self._poller.lead():
+            await self._poller.poll(self._due(await self._look()))
+
+    def _due(self, current: Snapshot) -> tuple[str, ...]:
         reads = next(window for window in current.windows if window.group == READS)
-        parts = polling.due(
+        return polling.due(
             self._poller.ages(self._fetched_at),
             busy=_is_busy(current),
             allowed=polling.allowance(reads.limit, self._reads_share),
             used=dict(reads.holders).get(HOLDER, 0),
         )
-        if parts:
-            work = self._poller.poll(parts)
-            self._polling = asyncio.get_running_loop().create_task(work)
 
     async def _look(self) -> Snapshot:
         session, key = self._session, self._session.key

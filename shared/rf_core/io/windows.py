@@ -259,6 +259,6 @@ class Windows:
         )
 
 
-def process_holder(name: str) -> str:
-    """Name one owner of leases: unique on the machine."""
-    return f"{name} {os.getpid()} {secrets.token_hex(4)}"
+def session_holder(name: str) -> str:
+    """Name one session for leases: unique on the machine, among those of this process too."""
+    return f"{name} {os.getpid()} {secrets.token_hex(3)}"
