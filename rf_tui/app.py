@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.text import Text
 from textual.app import App, ComposeResult
@@ -15,11 +18,19 @@ from textual.widgets import Footer
 
 from rf_core.snapshot import Snapshot
 from rf_core.snapshot_source import Source
+from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.crash import sentence, write_report
 from rf_tui.keys import KEYS
+from rf_tui.poller import Poller
 from rf_tui.screens.help import HelpScreen
 from rf_tui.view import Looks, overview
 from rf_tui.widgets.canvas import Canvas
+
+_ENDINGS: Final = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+_THEME_WITHOUT_COLOURS: Final = "ansi-dark"
+"""The terminal's own foreground and background."""
 
 
 class MonitorApp(App[None]):
@@ -58,15 +69,17 @@ class MonitorApp(App[None]):
         clock: Callable[[], float] = time.time,
         report_folder: Path | None = None,
     ) -> None:
-        super().__init__()
-        self._source = source
+        # Without it, NO_COLOR becomes shades of grey: the filter is chosen here, once and for all.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        self._poller = Poller(source)
         self._interval = interval
         self._label = title
         self._clock = clock
         self._report_folder = report_folder
         self._snapshot = Snapshot(taken_at=clock())
         self._paused_at: float | None = None
-        self._looking = False
+        if self.no_color:
+            self.theme = _THEME_WITHOUT_COLOURS
 
     def compose(self) -> ComposeResult:
         """One canvas, one footer."""
@@ -75,10 +88,29 @@ class MonitorApp(App[None]):
 
     def on_mount(self) -> None:
         """Paint at once, then look."""
+        self._mind_signals()
         self._paint()
         self._look()
         if self._interval is not None:
             self.set_interval(self._interval, self._tick)
+
+    def _mind_signals(self) -> None:
+        """Leave the terminal as it was when told to end from outside."""
+        if self.is_headless:
+            return
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(NotImplementedError):  # loops of Windows have no signals
+            for ending in _ENDINGS:
+                loop.add_signal_handler(ending, self.exit, None, ExitCode.INTERRUPTED)
+
+    def on_unmount(self) -> None:
+        """Give the signals back."""
+        if self.is_headless:
+            return
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(NotImplementedError):
+            for ending in _ENDINGS:
+                loop.remove_signal_handler(ending)
 
     def on_resize(self) -> None:
         """Draw for the new size, once the canvas knows it."""
@@ -95,27 +127,26 @@ class MonitorApp(App[None]):
             self._look()
 
     def _look(self) -> None:
-        """Ask for a snapshot, unless one is already being waited for."""
-        if not self._looking:
-            self._looking = True
-            self.run_worker(self._ask(self._source.snapshot), group="look")
+        self.run_worker(self._show(self._poller.look), group="look")
 
-    async def _ask(self, ask: Callable[[], Awaitable[Snapshot]]) -> None:
-        try:
-            snapshot = await ask()
-        finally:
-            self._looking = False
-        if self._paused_at is None:
+    async def _show(self, ask: Callable[[], Awaitable[Snapshot | None]]) -> None:
+        snapshot = await ask()
+        if snapshot is not None and self._paused_at is None:
             self._snapshot = snapshot
-            self._paint()
+        self._paint()
 
     def _paint(self) -> None:
         canvas = self._canvas()
         if canvas is None or not canvas.size.width:
             return
         now = self._clock()
-        paused_for = None if self._paused_at is None else now - self._paused_at
-        looks = Looks(now=now, paused_for=paused_for, label=self._label)
+        looks = Looks(
+            now=now,
+            paused_for=None if self._paused_at is None else now - self._paused_at,
+            asking=self._poller.refreshing,
+            label=self._label,
+            late_after=8.0 + 2 * (self._interval or 0.0),
+        )
         canvas.show(overview(self._snapshot, canvas.size.width, canvas.size.height, looks))
 
     def _canvas(self) -> Canvas | None:
@@ -136,8 +167,8 @@ class MonitorApp(App[None]):
     def action_refresh_now(self) -> None:
         """Ask the API now; a frozen picture goes on with it."""
         self._paused_at = None
-        self.notify("Asking the API now …", timeout=2)
-        self.run_worker(self._ask(self._source.refresh), group="refresh", exclusive=True)
+        self.run_worker(self._show(self._poller.refresh), group="refresh")
+        self.call_later(self._paint)
 
     def action_leave(self) -> None:
         """Leave, unasked."""

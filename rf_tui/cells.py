@@ -8,7 +8,7 @@ from typing import Literal
 
 from rf_core.redaction import printable
 
-Style = Literal["", "dim", "bold", "good", "warn", "bad", "accent"]
+Style = Literal["", "dim", "bold", "head", "good", "fill", "warn", "bad", "accent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,12 @@ def clip(line: Line, width: int) -> Line:
         result.append(span)
         left -= taken
     return tuple(result)
+
+
+def pad(line: Line, width: int) -> Line:
+    """Cut or fill a line up to exactly that many cells."""
+    cut = clip(line, width)
+    return (*cut, Span(" " * (width - sum(width_of(span.text) for span in cut))))
 
 
 def _cells(char: str) -> int:

@@ -28,6 +28,24 @@ def trend(values: Sequence[float], width: int) -> str:
     return "".join(columns).rjust(width)
 
 
+def sampled(
+    points: Sequence[tuple[float, float]], width: int, *, until: float | None = None
+) -> list[float]:
+    """Read off a value that holds until its next reading, at the end of each of `width` steps."""
+    if not points:
+        return []
+    begin = points[0][0]
+    span = max((points[-1][0] if until is None else until) - begin, 1e-9)
+    values, at = [], 0
+    for step in range(width):
+        # The last step ends at the end itself, whatever the rounding of the others.
+        moment = begin + span * (step + 1) / width if step + 1 < width else begin + span
+        while at + 1 < len(points) and points[at + 1][0] <= moment:
+            at += 1
+        values.append(points[at][1])
+    return values
+
+
 @dataclass(frozen=True, slots=True)
 class StepChart:
     """Rows of a chart, top first, and the values its top and bottom edges stand for."""
@@ -52,13 +70,10 @@ def step_chart(
     low = 0.0 if min(values) < high * 0.9 else high * 0.9
     begin = points[0][0]
     span = max(until - begin, 1e-9)
-    columns, at = [], 0
-    for column in range(width):
-        moment = begin + span * (column + 1) / width
-        while at + 1 < len(points) and points[at + 1][0] <= moment:
-            at += 1
-        share = (points[at][1] - low) / (high - low) if high > low else 0.0
-        columns.append(round(min(max(share, 0.0), 1.0) * height * 8))
+    columns = [
+        round(min(max((value - low) / (high - low), 0.0), 1.0) * height * 8)
+        for value in sampled(points, width, until=begin + span)
+    ]
     rows = tuple(
         "".join(_EIGHTHS[min(max(eighths - row * 8, 0), 8)] for eighths in columns)
         for row in range(height - 1, -1, -1)

@@ -37,4 +37,7 @@ KEYS: Final = (
 def spoken(keys: str) -> str:
     """Write a binding's keys for a person."""
     names = {"question_mark": "?", "space": "Space", "f1": "F1"}
-    return ", ".join(names.get(key, key.replace("ctrl+", "Ctrl+")) for key in keys.split(","))
+    return ", ".join(
+        names.get(key, f"Ctrl+{key[-1].upper()}" if key.startswith("ctrl+") else key)
+        for key in keys.split(",")
+    )

@@ -12,28 +12,25 @@ from dataclasses import dataclass
 from typing import Final
 
 from rf_core.redaction import printable
-from rf_core.snapshot import (
-    CrawlReport,
-    DomainState,
-    Drain,
-    Finding,
-    Headroom,
-    PoolState,
-    Snapshot,
+from rf_core.snapshot import Finding, PoolState, Snapshot
+from rf_core.units import format_seconds
+from rf_tui.cells import Line, Span, Style, clip, pad, width_of
+from rf_tui.panels import (
+    chart_panel,
+    crawls_panel,
+    domains_panel,
+    pools_panel,
+    watched,
+    windows_panel,
 )
-from rf_core.units import format_bytes, format_rate, format_seconds
-from rf_tui.cells import Line, Span, Style, clip, fit, width_of
-from rf_tui.charts import bar, step_chart, trend
+from rf_tui.tables import first_that_fits
+from rf_tui.words import brief_seconds
 
 _SEVERITY: Final[dict[str, tuple[str, Style]]] = {
     "info": ("i", "accent"),
     "warning": ("!", "warn"),
     "error": ("✗", "bad"),
 }
-_NARROW: Final = 72
-_WIDE: Final = 100
-_TALL: Final = 30
-_SCARCE: Final = 0.2
 _STALE: Final = frozenset(
     {"api_unreachable", "api_failing", "key_refused", "account_disabled", "state_unusable"}
 )
@@ -41,275 +38,200 @@ _STALE: Final = frozenset(
 
 _MOST_FINDINGS: Final = 3
 _LINES_A_FINDING: Final = 3
+_TALL: Final = 30
+_TWO_COLUMNS: Final = 160
+_TABLES: Final = 112
+"""Cells that the tables get when charts stand beside them."""
+
 _LOWEST_CHART: Final = 6
-_HIGHEST_CHART: Final = 16
+_HIGHEST_CHART: Final = 20
+_POOLS_FIRST: Final = 4
+"""Where not everything fits, pools keep so many lines more than any other panel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What the person at the screen has chosen.
+    """What the person at the screen has chosen, and what the screen knows of itself.
 
     Attributes:
-        paused_for: Seconds since the picture was frozen, or None while it is live.
         now: Unix seconds, for ages.
+        paused_for: Seconds since the picture was frozen, or None while it is live.
+        asking: Whether a refresh that the person asked for is on its way.
         label: Shown beside the name, such as `demo`.
+        late_after: Seconds after which a snapshot should have been replaced by a newer one.
     """
 
     now: float
     paused_for: float | None = None
+    asking: bool = False
     label: str = ""
+    late_after: float = 8.0
 
 
-def overview(snapshot: Snapshot, width: int, height: int, looks: Looks) -> list[Line]:
-    """Draw the overview, exactly `height` lines of at most `width` cells."""
-    top = [_title(snapshot, width, looks), *_findings(snapshot.findings, width)]
-    bottom = [_ages(snapshot, looks.now)]
-    room = height - len(top) - len(bottom)
-    pools = _pools(snapshot, width)
-    windows = _windows(snapshot.windows, width)
-    crawls = _crawls(snapshot.crawls, width, looks.now)
-    domains = _domains(snapshot, width)
-    sections = [pools, windows, crawls, domains]
-    if height >= _TALL:
-        taken = sum(len(section) + 1 for section in sections)
-        rows = min(_HIGHEST_CHART, max(_LOWEST_CHART, room - taken - 2))
-        sections.append(_chart(snapshot, width, rows, looks.now))
-    body = _share_out(sections, room)
+def overview(snapshot: Snapshot, width: int, height: int | None, looks: Looks) -> list[Line]:
+    """Draw the overview, exactly `height` lines of at most `width` cells.
+
+    Args:
+        height: None draws everything there is, however long that gets.
+    """
+    top = [_title(snapshot, width, looks), *_findings(snapshot, width)]
+    bottom = [_ages(snapshot, looks.now, width)]
+    if height is None:
+        body = _apart(_tables(snapshot, width))
+        return [clip(line, width) for line in (*top, *body, (), *bottom)]
+    room = max(0, height - len(top) - len(bottom))
+    if width >= _TWO_COLUMNS:
+        tables = _body(_tables(snapshot, _TABLES), room)
+        beside = width - _TABLES - 3
+        charts = _charts(watched(snapshot), snapshot.taken_at, beside, room)
+        body = _beside(tables, charts, room)
+    else:
+        tables = _body(_tables(snapshot, width), room)
+        left = room - len(tables) - 1 if height >= _TALL else 0
+        charts = _charts(watched(snapshot), snapshot.taken_at, width, left)
+        body = [*tables, (), *charts] if charts else tables
     lines = [*top, *body]
     lines += [()] * (height - len(lines) - len(bottom))
     return [clip(line, width) for line in (*lines, *bottom)][:height]
 
 
-def _share_out(sections: Sequence[list[Line]], room: int) -> list[Line]:
-    """Give each section its lines; when they do not fit, the longest gives up lines first."""
-    kept = [list(section) for section in sections if section]
-    while sum(len(section) for section in kept) > room and any(len(s) > 2 for s in kept):  # noqa: PLR2004
-        longest = max(kept, key=len)
-        longest.pop()
+def _tables(snapshot: Snapshot, width: int) -> list[list[Line]]:
+    return [
+        pools_panel(snapshot, width),
+        windows_panel(snapshot.windows, width),
+        crawls_panel(snapshot, width),
+        domains_panel(snapshot, width),
+    ]
+
+
+def _body(sections: Sequence[list[Line]], room: int) -> list[Line]:
+    """Give each section its lines; where they do not fit, the longest give up lines first."""
+    granted = [len(section) for section in sections]
+    keeps = [_POOLS_FIRST, *[0] * (len(sections) - 1)]
+    while sum(granted) > room and max(granted) > 1:
+        most = max(
+            range(len(granted)),
+            key=lambda place: (granted[place] > 1, granted[place] - keeps[place]),
+        )
+        granted[most] -= 1
+    kept = [_cut(section, lines) for section, lines in zip(sections, granted, strict=True)]
     body = [line for section in kept for line in section]
-    spare = room - len(body)
-    if spare >= len(kept) - 1:
-        body = [line for section in kept for line in (*section, ())][:-1]
-    return body[:room]
+    return _apart(kept) if len(body) + len(kept) - 1 <= room else body[:room]
+
+
+def _cut(section: list[Line], lines: int) -> list[Line]:
+    """Keep so many lines, and say how many rows are missing."""
+    if lines >= len(section):
+        return section
+    if lines == 1:
+        return [(*section[0], Span(f"  {len(section) - 1} not shown", "warn"))]
+    missing = len(section) - lines + 1
+    return [*section[: lines - 1], (Span(f"   … and {missing} more", "warn"),)]
+
+
+def _apart(sections: Sequence[list[Line]]) -> list[Line]:
+    """Put an empty line between sections."""
+    return [line for section in sections for line in (*section, ())][:-1]
+
+
+def _charts(pools: Sequence[PoolState], seen_at: float, width: int, room: int) -> list[Line]:
+    """As many charts, one below the other, as there is room for."""
+    number = min(len(pools), (room + 1) // (_LOWEST_CHART + 1))
+    if not number:
+        return []
+    each = min(_HIGHEST_CHART, (room + 1) // number - 1)
+    return _apart([chart_panel(pool, seen_at, width, each) for pool in pools[:number]])
+
+
+def _beside(left: Sequence[Line], right: Sequence[Line], room: int) -> list[Line]:
+    """Put two columns next to each other."""
+    return [
+        (
+            *pad(left[row] if row < len(left) else (), _TABLES + 3),
+            *(right[row] if row < len(right) else ()),
+        )
+        for row in range(min(room, max(len(left), len(right))))
+    ]
 
 
 def _title(snapshot: Snapshot, width: int, looks: Looks) -> Line:
-    clock = time.strftime("%H:%M:%S", time.localtime(looks.now))
+    clock = f"{time.strftime('%H:%M:%S', time.localtime(looks.now))} "
+    state = _state(snapshot, looks)
+    room = width - width_of(state.text) - len(clock) - 1
+    account = printable(snapshot.account, 24)
+    left = first_that_fits(
+        [
+            " " + "  ".join(part for part in parts if part)
+            for parts in (
+                ("ResiFactory", looks.label, account, snapshot.key),
+                ("ResiFactory", looks.label, snapshot.key),
+                ("ResiFactory", looks.label or snapshot.key),
+                ("ResiFactory",),
+                ("rf",),
+            )
+        ],
+        room,
+    )
+    gap = max(1, room - width_of(left) + 1)
+    return (Span(left, "bold"), Span(" " * gap), state, Span(clock, "dim"))
+
+
+def _state(snapshot: Snapshot, looks: Looks) -> Span:
+    """Whether what is shown is what is."""
+    silent = looks.now - snapshot.taken_at
     if looks.paused_for is not None:
-        state = Span(f" ‖ PAUSED {format_seconds(looks.paused_for)} ", "warn")
-    elif any(finding.code in _STALE for finding in snapshot.findings):
-        state = Span(" ○ stale ", "warn")
-    else:
-        state = Span(" ● live ", "good")
-    account = fit(snapshot.account, min(24, len(snapshot.account)))
-    left = " " + "  ".join(p for p in ("ResiFactory", looks.label, account, snapshot.key) if p)
-    gap = max(1, width - width_of(left) - width_of(state.text) - len(clock) - 1)
-    return (Span(left, "bold"), Span(" " * gap), state, Span(f"{clock} ", "dim"))
+        return Span(f"‖ PAUSED {format_seconds(looks.paused_for)}  ", "warn")
+    if looks.asking:
+        return Span("◌ asking  ", "accent")
+    if silent > looks.late_after:
+        return Span(f"○ frozen {brief_seconds(silent)}  ", "bad")
+    if _is_stale(snapshot):
+        return Span("○ stale  ", "warn")
+    if snapshot.balance_at is None:
+        return Span("◌ reading  ", "accent")
+    return Span("● live  ", "good")
 
 
-def _findings(findings: Sequence[Finding], width: int) -> list[Line]:
+def _is_stale(snapshot: Snapshot) -> bool:
+    return any(finding.code in _STALE for finding in snapshot.findings)
+
+
+def _findings(snapshot: Snapshot, width: int) -> list[Line]:
+    findings = snapshot.findings
+    if not findings and snapshot.balance_at is None:
+        return [(Span(" … asking the API", "dim"),)]
     if not findings:
         return [(Span(" ✓ all well", "good"),)]
     lines: list[Line] = []
     for finding in findings[:_MOST_FINDINGS]:
-        mark, style = _SEVERITY[finding.severity]
-        whole = printable(f"{finding.text} {finding.way_out}".strip(), 400)
-        said = textwrap.wrap(
-            whole, max(20, width - 4), max_lines=_LINES_A_FINDING, placeholder=" …"
-        )
-        lines += [
-            (Span(f" {mark} " if not number else "   ", style), Span(part, style))
-            for number, part in enumerate(said)
-        ]
+        lines += _finding(finding, width)
     if len(findings) > _MOST_FINDINGS:
         lines.append((Span(f"   and {len(findings) - _MOST_FINDINGS} more", "warn"),))
     return lines
 
 
-def _bar_width(width: int) -> int:
-    """Names come first: a narrow terminal has no bars."""
-    if width < _NARROW:
-        return 0
-    return 12 if width < _WIDE else 24
-
-
-def _heading(title: str, columns: str) -> Line:
-    return (Span(f" {title}", "accent"), Span(columns, "dim"))
-
-
-def _pools(snapshot: Snapshot, width: int) -> list[Line]:
-    longest = max([14, *(width_of(pool.id) for pool in snapshot.pools)])
-    bar_width = _bar_width(width)
-    name = min(longest, max(14, width - bar_width - 32))
-    trend_width = max(0, width - name - bar_width - 35)
-    drain_title = "drain".rjust(14)
-    lines = [
-        _heading(fit("POOL", name), f" {'left':>11}  {'':{bar_width}} {drain_title}  trend"),
+def _finding(finding: Finding, width: int) -> list[Line]:
+    mark, style = _SEVERITY[finding.severity]
+    whole = printable(f"{finding.text} {finding.way_out}".strip(), 400)
+    said = textwrap.wrap(whole, max(20, width - 4), max_lines=_LINES_A_FINDING, placeholder=" …")
+    return [
+        (Span(f" {mark} " if not number else "   ", style), Span(part, style))
+        for number, part in enumerate(said)
     ]
-    if not snapshot.pools:
-        lines.append((Span("   no balance has been read yet", "dim"),))
-    lines += [_pool(pool, name, bar_width, trend_width) for pool in snapshot.pools]
-    return lines
 
 
-def _pool(pool: PoolState, name: int, bar_width: int, trend_width: int) -> Line:
-    left = pool.left_bytes
-    if left is None:
-        return (Span(f" {fit(pool.id, name)} "), Span("balance unknown", "dim"))
-    most = max([1, left, *(balance for _, balance in pool.history)])
-    share = max(left, 0) / most
-    style: Style = "bad" if left <= 0 else "warn" if share < 0.1 else ""  # noqa: PLR2004 - a tenth
-    mark = "✗" if left <= 0 else " "
-    history = [float(balance) for _, balance in pool.history]
-    values = [*history[:-1], float(left)] if history else [float(left)]
-    return (
-        Span(mark, "bad"),
-        Span(fit(pool.id, name), "bold"),
-        Span(f" {format_bytes(left):>11}  ", style),
-        Span(bar(share, bar_width), style or "good"),
-        Span(f" {_drain_words(pool.drain):>14}  ", "dim" if pool.drain.state != "draining" else ""),
-        Span(trend(values, trend_width), "dim"),
+def _ages(snapshot: Snapshot, now: float, width: int) -> Line:
+    """How old each part is, and what watching costs."""
+    times = (
+        ("balance", snapshot.balance_at),
+        ("usage", snapshot.usage_at),
+        ("pools", snapshot.discovery_at),
     )
-
-
-def _drain_words(drain: Drain) -> str:
-    if drain.state == "draining":
-        return f"↓ {format_rate(drain.bytes_per_second)}"
-    return drain.state
-
-
-def _windows(windows: Sequence[Headroom], width: int) -> list[Line]:
-    bar_width = _bar_width(width)
-    lines = [
-        _heading(fit("WINDOW", 10), f" {'free':>10}  {'':{bar_width}} {'next slot':<10} held by"),
-    ]
-    for window in windows:
-        share = window.free / window.limit if window.limit else 0.0
-        style: Style = "bad" if not window.free else "warn" if share < _SCARCE else "good"
-        who = [f"{name} {count}" for name, count in window.holders]
-        if window.foreign:
-            who.append(f"strangers {window.foreign}")
-        lines.append(
-            (
-                Span(f" {fit(window.group, 10)}", "bold"),
-                Span(f" {f'{window.free} of {window.limit}':>10}  ", style),
-                Span(bar(share, bar_width), style),
-                Span(f" {_wait_words(window.next_slot_seconds):<10} "),
-                Span(", ".join(who) if who else "nobody", "dim"),
-            )
-        )
-    return lines
-
-
-def _wait_words(seconds: float | None) -> str:
-    if seconds is None:
-        return "unknown"
-    return f"in {format_seconds(seconds)}" if seconds > 0 else "now"
-
-
-def _crawls(crawls: Sequence[CrawlReport], width: int, now: float) -> list[Line]:
-    name = 10 if width < _NARROW else 18 if width < _WIDE else 28
-    lines = [
-        _heading(
-            fit("CRAWL", name),
-            f" {'state':<10} {'rate':>11} {'on the wire':>11} {'requests':>9}  failures",
-        )
-    ]
-    if not crawls:
-        lines.append((Span("   none is running; one with the add-on shows here by itself", "dim"),))
-    for crawl in crawls:
-        state, style = _crawl_state(crawl, now)
-        failures = " ".join(f"{_short(n)} {c}" for n, c in sorted(crawl.failures.items())) or "none"
-        waiting = ", ".join(f"{d} waits {s:.0f} s" for d, s in crawl.backoffs.items())
-        lines.append(
-            (
-                Span(f" {fit(crawl.spider, name)}", "bold"),
-                Span(f" {fit(state, 10)} ", style),
-                Span(f"{format_rate(crawl.bytes_per_second):>11} "),
-                Span(f"{format_bytes(crawl.wire_bytes):>11} {crawl.requests:>9,}  "),
-                Span(f"{failures}{'; ' + waiting if waiting else ''}", "dim"),
-            )
-        )
-    return lines
-
-
-def _crawl_state(crawl: CrawlReport, now: float) -> tuple[str, Style]:
-    if crawl.finished_at is not None:
-        reason = crawl.finish_reason or "finished"
-        return reason, "dim" if reason in {"finished", "shutdown"} else "warn"
-    silent = now - crawl.updated_at
-    return ("running", "good") if silent < 5 else (f"silent {silent:.0f} s", "warn")  # noqa: PLR2004
-
-
-def _short(verdict: str) -> str:
-    return verdict.removeprefix("gateway_").removeprefix("target_").removeprefix("network_")
-
-
-def _domains(snapshot: Snapshot, width: int) -> list[Line]:
-    name = 16 if width < _NARROW else 28 if width < _WIDE else 48
-    lines = [
-        _heading(
-            fit("DOMAIN", name), f" {'bytes':>11} {'share':>6} {'since last':>11} {'requests':>10}"
-        )
-    ]
-    domains = snapshot.domains or _own_domains(snapshot.crawls)
-    if not domains:
-        lines.append((Span("   no traffic so far", "dim"),))
-    elif not snapshot.domains:
-        lines[0] = (*lines[0], Span("   by our own meter", "dim"))
-    total = sum(domain.bytes for domain in domains) or 1
-    for domain in domains:
-        delta = "" if domain.delta_bytes is None else f"+{format_bytes(domain.delta_bytes)}"
-        lines.append(
-            (
-                Span(f" {fit(domain.domain, name)}"),
-                Span(f" {format_bytes(domain.bytes):>11} {domain.bytes / total:>6.0%}"),
-                Span(f" {delta:>11}", "accent" if domain.delta_bytes else "dim"),
-                Span(f" {domain.requests:>10,}", "dim"),
-            )
-        )
-    return lines
-
-
-def _own_domains(crawls: Sequence[CrawlReport]) -> list[DomainState]:
-    """What our crawls have spent by domain, for as long as the provider shows nothing yet."""
-    found: dict[str, DomainState] = {}
-    for spend in (spend for crawl in crawls for spend in crawl.domains):
-        old = found.get(spend.domain, DomainState(spend.domain, 0, 0))
-        count = old.bytes + spend.up_bytes + spend.down_bytes
-        found[spend.domain] = DomainState(spend.domain, count, old.requests + spend.requests)
-    return sorted(found.values(), key=lambda domain: -domain.bytes)
-
-
-def _chart(snapshot: Snapshot, width: int, height: int, now: float) -> list[Line]:
-    """The busiest pool's balance over the time it has been watched."""
-    watched = [pool for pool in snapshot.pools if len(pool.history) > 1]
-    if not watched:
-        return []
-    pool = max(watched, key=lambda pool: (pool.drain.bytes_per_second, pool.history[-1][0]))
-    points = [(at, float(balance)) for at, balance in pool.history]
-    label = 12
-    drawn = step_chart(
-        points, width=width - label - 3, height=height, until=max(now, points[-1][0])
+    ages = " · ".join(
+        f"{name} {'never' if at is None else brief_seconds(now - at)}" for name, at in times
     )
-    since = format_seconds(max(now, points[-1][0]) - points[0][0])
-    lines = [_heading(f"BALANCE of {fit(pool.id, width_of(pool.id))}", f"  over the last {since}")]
-    for number, row in enumerate(drawn.rows):
-        edge = format_bytes(drawn.high) if not number else ""
-        if number == len(drawn.rows) - 1:
-            edge = format_bytes(drawn.low)
-        lines.append((Span(f" {edge:>{label - 1}} ", "dim"), Span(row, "good")))
-    return lines
-
-
-def _ages(snapshot: Snapshot, now: float) -> Line:
-    parts = [
-        f"{name} {format_seconds(max(0.0, now - at))}" if at is not None else f"{name} never"
-        for name, at in (
-            ("balance", snapshot.balance_at),
-            ("usage", snapshot.usage_at),
-            ("pools", snapshot.discovery_at),
-        )
-    ]
     cost = f"{snapshot.own_calls_per_minute:.0f} calls/min"
-    return (Span(f" ages: {' · '.join(parts)} · watching {cost}", "dim"),)
+    text = first_that_fits(
+        (f" ages: {ages} · watching costs {cost}", f" {ages} · {cost}", f" {ages}"), width
+    )
+    return (Span(text, "warn" if _is_stale(snapshot) else "dim"),)

@@ -13,10 +13,11 @@ import msgspec
 from rf_core.io import answers, processes
 from rf_core.io.session import Session
 from rf_core.snapshot import CrawlReport
-from rf_core.units import GIGABYTE, format_bytes, format_seconds
+from rf_core.units import GIGABYTE, format_bytes
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.cli.opening import freshness_options, json_option, profile_option, with_session
-from rf_tui.cli.output import print_json, print_rows
+from rf_tui.cli.output import print_age, print_json, print_rows
+from rf_tui.words import holders_words, wait_words
 
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kKmMgG]?)[bB]?\s*")
 _STEPS: Mapping[str, int] = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": GIGABYTE}
@@ -73,6 +74,7 @@ def me(*, profile: str | None, as_json: bool, max_age: float, refresh: bool) -> 
                 ("scopes", ", ".join(account.scopes) or "none"),
             ],
         )
+        print_age(_age(at))
 
     with_session(profile, ask)
 
@@ -99,6 +101,7 @@ def pools(*, profile: str | None, as_json: bool, max_age: float, refresh: bool) 
         click.echo(f"us states: {' '.join(targeting.us_states)}", err=True)
         low, high = targeting.session_minutes_min, targeting.session_minutes_max
         click.echo(f"session minutes: {low} to {high}", err=True)
+        print_age(_age(at))
 
     with_session(profile, ask)
 
@@ -125,6 +128,7 @@ def balance(
                 ("POOL", "LEFT", "BYTES"),
                 [(pool, format_bytes(left), str(left)) for pool, left in found.items()],
             )
+            print_age(_age(at))
         for pool in low:
             left = format_bytes(found[pool])
             click.echo(f"rf: pool {pool} has {left}, less than asked for", err=True)
@@ -160,6 +164,7 @@ def usage(*, profile: str | None, as_json: bool, max_age: float, refresh: bool) 
                 for d in found.top_domains
             ],
         )
+        print_age(_age(at))
 
     with_session(profile, ask)
 
@@ -194,8 +199,8 @@ def limits(*, profile: str | None, as_json: bool) -> None:
                     window.group,
                     str(window.free),
                     str(window.limit),
-                    format_seconds(window.next_slot_seconds) if window.next_slot_seconds else "now",
-                    ", ".join(f"{name} {count}" for name, count in window.holders) or "nobody",
+                    wait_words(window.next_slot_seconds),
+                    holders_words(window),
                 )
                 for window in windows
             ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -32,8 +33,17 @@ COMMANDS: Final = {
 """Name → where its code is, and what `rf --help` says of it without loading it."""
 
 
+_OWN_OPTIONS: Final = frozenset({"-h", "--help", "--version"})
+
+
 class LazyGroup(click.Group):
     """Loads a command's module when it is called, so that `rf --help` loads none of them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take options without a command as options of the dashboard: `rf --once`."""
+        if args and args[0].startswith("-") and args[0] not in _OWN_OPTIONS:
+            args = ["monitor", *args]
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names in the order of the table."""
@@ -82,19 +92,25 @@ _EPILOG = (
 )
 @click.version_option(__version__, prog_name="rf")
 @click.pass_context
-def rf(ctx: click.Context) -> None:
+def rf(ctx: click.Context) -> int:
     """See where your residential-proxy gigabytes go.
 
-    Without a command: the live dashboard. Set RF_API_KEY first, or try `rf demo`.
+    Without a command: the live dashboard, and options are those of `rf monitor`. Set RF_API_KEY
+    first, or try `rf demo`.
     """
     if ctx.invoked_subcommand is None:
         from rf_tui.cli.monitor import monitor  # noqa: PLC0415 - see LazyGroup
 
-        ctx.invoke(monitor)
+        return int(ctx.invoke(monitor))
+    return ExitCode.DONE
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the console script's entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that has no block characters gets question marks, not a traceback.
+            stream.reconfigure(errors="replace")
     try:
         result: Any = rf.main(args=arguments, prog_name="rf", standalone_mode=False)
     except click.exceptions.Exit as end:

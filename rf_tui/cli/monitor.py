@@ -13,11 +13,12 @@ import click
 from rf_core.io.configuration import load_settings
 from rf_core.io.session import Session
 from rf_core.io.sources import LiveSource
-from rf_core.snapshot import Snapshot
+from rf_core.snapshot import Finding, Snapshot
 from rf_tui.cells import plain
 from rf_tui.cli.exit_codes import ExitCode
-from rf_tui.cli.opening import profile_option
-from rf_tui.telling import finding_line, tick_line
+from rf_tui.cli.opening import json_option, profile_option
+from rf_tui.cli.output import print_json
+from rf_tui.telling import document, news, tick_line
 from rf_tui.view import Looks, overview
 
 _REFUSED = frozenset({"key_refused", "account_disabled"})
@@ -27,6 +28,7 @@ _REFUSED = frozenset({"key_refused", "account_disabled"})
 @profile_option
 @click.option("--plain", "as_plain", is_flag=True, help="A line per tick, for pipes.")
 @click.option("--once", is_flag=True, help="One frame, then exit.")
+@json_option
 @click.option("--ticks", type=click.IntRange(1), help="With --plain: stop after so many lines.")
 @click.option(
     "--interval",
@@ -41,33 +43,42 @@ def monitor(
     profile: str | None = None,
     as_plain: bool = False,
     once: bool = False,
+    as_json: bool = False,
     ticks: int | None = None,
     interval: float = 1.0,
 ) -> int:
     """Balances with their drain, both rate-limit windows, running crawls, top domains.
 
     Every monitor and command of this machine shares what one of them asks the API for.
+    --json prints one object instead of a frame; with --plain one a tick.
     """
     settings = load_settings(profile=profile)
     settings.require_key()
+    live = not (once or as_plain or as_json)
 
     async def watch() -> int:
         async with Session(settings, holder="monitor") as session:
+            if live:
+                return await _show(session, interval)
             source = LiveSource(session)
-            if once:
-                return await _print_frame(source)
             if as_plain:
-                return await _print_lines(source, interval, ticks)
-            from rf_tui.app import MonitorApp  # noqa: PLC0415 - loads Textual
+                return await _print_ticks(source, interval, ticks, as_json=as_json)
+            return await _print_once(source, as_json=as_json)
 
-            app = MonitorApp(source, interval=interval, report_folder=settings.state_dir)
-            await app.run_async()
-            return app.return_code or ExitCode.DONE
-
-    if not (once or as_plain):
+    if live:
         require_terminal()
         require_textual()
     return asyncio.run(watch())
+
+
+async def _show(session: Session, interval: float) -> int:
+    from rf_tui.app import MonitorApp  # noqa: PLC0415 - loads Textual
+
+    # What is stored is shown at once, with its age, and not held back until there is better.
+    source = LiveSource(session, patience_seconds=0.0)
+    app = MonitorApp(source, interval=interval, report_folder=session.settings.state_dir)
+    await app.run_async()
+    return app.return_code or ExitCode.DONE
 
 
 def require_terminal() -> None:
@@ -76,9 +87,11 @@ def require_terminal() -> None:
     Raises:
         click.UsageError: no terminal, or one that cannot be drawn on.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # Textual reads standard input and draws on standard error.
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise click.UsageError(
-            "The dashboard needs a terminal. Use --plain for a line per tick, --once for one look."
+            "The dashboard needs a terminal, with nothing redirected. "
+            "Use --plain for a line per tick, --once for one look."
         )
     if os.environ.get("TERM", "") in {"", "dumb"}:
         raise click.UsageError(
@@ -101,38 +114,44 @@ def require_textual() -> None:
         )
 
 
-async def _print_frame(source: LiveSource) -> int:
+async def _print_once(source: LiveSource, *, as_json: bool) -> int:
     snapshot = await source.snapshot()
+    if as_json:
+        print_json(document(snapshot))
+        return _verdict(snapshot)
     width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
-    height = 22 + max(0, len(snapshot.pools) - 2) + max(0, len(snapshot.domains) - 3)
-    for line in overview(snapshot, width, min(height, 120), Looks(now=snapshot.taken_at)):
+    for line in overview(snapshot, width, None, Looks(now=snapshot.taken_at)):
         click.echo(plain(line).rstrip())
     return _verdict(snapshot)
 
 
-async def _print_lines(source: LiveSource, interval: float, ticks: int | None) -> int:
-    said: set[str] = set()
+async def _print_ticks(
+    source: LiveSource, interval: float, ticks: int | None, *, as_json: bool
+) -> int:
+    before: tuple[Finding, ...] = ()
     count = 0
-    snapshot = await source.snapshot()
     while True:
         began = time.monotonic()
-        click.echo(tick_line(snapshot))
-        codes = {finding.code for finding in snapshot.findings}
-        for finding in snapshot.findings:
-            if finding.code not in said:
-                click.echo(finding_line(finding))
-        said = codes
+        snapshot = await source.snapshot()
+        if as_json:
+            print_json(document(snapshot))
+        else:
+            for line in (tick_line(snapshot), *news(before, snapshot.findings)):
+                click.echo(line)
+        before = snapshot.findings
         sys.stdout.flush()
         count += 1
-        if count == ticks:
+        if count == ticks or _is_refused(snapshot):
             return _verdict(snapshot)
         await asyncio.sleep(max(0.0, interval - (time.monotonic() - began)))
-        snapshot = await source.snapshot()
+
+
+def _is_refused(snapshot: Snapshot) -> bool:
+    return any(finding.code in _REFUSED for finding in snapshot.findings)
 
 
 def _verdict(snapshot: Snapshot) -> int:
-    refused = _REFUSED.intersection(finding.code for finding in snapshot.findings)
-    if refused:
+    if _is_refused(snapshot):
         click.echo(f"rf: the API refused the key {snapshot.key}", err=True)
         return ExitCode.KEY_REFUSED
     return ExitCode.DONE if snapshot.balance_at is not None else ExitCode.FAILED

@@ -10,12 +10,19 @@ from typing import Any
 import click
 
 from rf_core.redaction import printable
+from rf_core.units import format_seconds
 from rf_tui.cells import fit, width_of
 
 
 def print_json(document: dict[str, Any]) -> None:
     """Print one object with stable keys."""
     click.echo(json.dumps(document, ensure_ascii=False))
+
+
+def print_age(seconds: float) -> None:
+    """Tell a person at a terminal how old the rows are; a script asks for `--json`."""
+    if sys.stdout.isatty():
+        click.echo(f"as of {format_seconds(seconds)} ago", err=True)
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterable
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
@@ -14,15 +16,24 @@ from rf_tui.keys import KEYS, spoken
 
 _WORDS: Final = (
     ("left", "the provider's last balance, less what crawls of this machine spent since"),
-    ("drain", "bytes leaving the pool each second; measuring until there is enough to say"),
     ("bar", "what is left, of the most this pool has had while it was watched"),
-    ("trend", "balances from zero, oldest left: a small change looks small"),
+    ("drain", "bytes leaving the pool each second; measuring until there is enough to say"),
+    ("trend", "the balance from zero, oldest left: a small change looks small"),
     ("window", "calls the API permits in any rolling minute; free ones can be made now"),
-    ("strangers", "slots that others on the same key seem to hold"),
+    ("held by", "who made the others; strangers are outside this machine"),
     ("on the wire", "every byte at the gateway, TLS and CONNECT included, both ways"),
-    ("failures", "verdicts: auth, exhausted, limited …; a number alone is the site's status"),
+    ("failures", "verdicts, most frequent first; a number alone is the site's status"),
+    ("left alone", "sites that asked for patience, and for how much longer"),
     ("since last", "growth of a domain since the reading before"),
+    ("stale", "the API does not answer: ages say how old what you see is"),
+    ("frozen", "no new picture has come for a while: this program's own trouble"),
 )
+_WIDEST: Final = 100
+_FRAME: Final = 8
+"""Cells that border, padding and scroll bar take."""
+
+_INDENT: Final = 2
+_TERM: Final = 20
 
 
 class HelpScreen(ModalScreen[None]):
@@ -36,14 +47,29 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Show both tables."""
         with VerticalScroll(id="help"):
-            yield Static(help_text(), markup=False)
+            yield Static(id="words", markup=False)
+
+    def on_resize(self) -> None:
+        """Break lines for the new width."""
+        words = self.query_one("#words", Static)
+        words.update(help_text(min(_WIDEST, self.size.width) - _FRAME))
 
 
-def help_text() -> str:
-    """The text of the help, drawn from the tables."""
-    lines = ["KEYS", ""]
-    lines += [f"  {spoken(key.keys):<18}{key.meaning}" for key in KEYS]
-    lines += [f"  {'Ctrl+P':<18}command palette: themes, screenshot", "", "WORDS", ""]
-    lines += [f"  {word:<18}{meaning}" for word, meaning in _WORDS]
-    lines += ["", "  Esc closes this."]
-    return "\n".join(lines)
+def help_text(width: int) -> str:
+    """The text of the help, drawn from the tables, in lines of that many cells."""
+    keys = [(spoken(key.keys), key.meaning) for key in KEYS]
+    keys.append(("Ctrl+P", "command palette: themes, keys, a picture of the screen"))
+    lines = ["KEYS", "", *_entries(keys, width), "", "WORDS", "", *_entries(_WORDS, width)]
+    return "\n".join([*lines, "", "Esc closes this; arrows scroll it."])
+
+
+def _entries(entries: Iterable[tuple[str, str]], width: int) -> list[str]:
+    """A term and what it means, broken under its own beginning."""
+    lines: list[str] = []
+    for term, meaning in entries:
+        broken = textwrap.wrap(meaning, max(20, width - _TERM - _INDENT))
+        lines += [
+            " " * _INDENT + f"{'' if number else term:<{_TERM}}{part}"
+            for number, part in enumerate(broken)
+        ]
+    return lines

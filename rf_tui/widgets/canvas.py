@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from rich.segment import Segment
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from rf_tui.cells import Line, plain
+from rf_tui.cells import Line, Style, plain
 
-_STYLES = ("dim", "bold", "good", "warn", "bad", "accent")
+_STYLES = tuple(style for style in get_args(Style) if style)
 
 
 class Canvas(Widget):

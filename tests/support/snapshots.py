@@ -1,5 +1,7 @@
 """Moments for the monitor's tests: an empty one, a busy one, a bad one, a hostile one."""
 
+from dataclasses import replace
+
 from rf_core.snapshot import (
     CrawlReport,
     DomainState,
@@ -90,6 +92,18 @@ def degraded() -> Snapshot:
         ),
         balance_at=NOW - 900,
     )  # fmt: skip
+
+
+def crowded() -> Snapshot:
+    """Fifty pools, thirty crawls, a hundred domains."""
+    shown = busy()
+    pool, crawl, domain = shown.pools[0], shown.crawls[0], shown.domains[0]
+    return replace(
+        shown,
+        pools=tuple(replace(pool, id=f"pool_{number:02}") for number in range(50)),
+        crawls=tuple(replace(crawl, id=str(n), spider=f"spider_{n:02}") for n in range(30)),
+        domains=tuple(replace(domain, domain=f"{n:03}.example") for n in range(100)),
+    )
 
 
 HOSTILE = (

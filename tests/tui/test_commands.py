@@ -123,8 +123,9 @@ def test_the_dashboard_needs_a_terminal_and_says_what_does_not(rf):
     assert "--once" in done.stderr
 
 
-def test_one_look_has_no_escape_codes(rf):
-    done = rf("monitor", "--once")
+@pytest.mark.parametrize("command", [["monitor", "--once"], ["--once"]])
+def test_one_look_has_no_escape_codes(rf, command):
+    done = rf(*command)
     assert done.returncode == ExitCode.DONE, done.stderr
     assert "premium" in done.stdout
     assert "generate" in done.stdout

@@ -4,7 +4,9 @@ Rewrite them with `RF_REWRITE_FRAMES=1 python -m pytest tests/tui/test_frames.py
 """
 
 import os
+import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,10 +48,10 @@ def test_the_overview_looks_like_this(moment, width, height):
 def test_at_80_columns_everything_that_matters_is_there_at_once():
     text = frame(snapshots.busy(), 80, 22)
     for words in (
-        "walmart_premium", "retail_select", "1.2 MB/s".replace("1.2", "1.20"), "6.0000 GB",
+        "walmart_premium", "retail_select", "1.20 MB/s", "6.0000 GB",
         "generate", "19 of 20", "reads", "105 of 120", "strangers 4",
-        "books", "running", "21,004", "auth 2", "429 12",
-        "books.example", "+3.00 MB", "all well", "balance 5.0 s", "11 calls/min",
+        "books", "running", "21,004", "auth:2", "429:12", "9m50s",
+        "books.example", "+3.00 MB", "all well", "balance 5s", "11 calls/min",
     ):  # fmt: skip
         assert words in text, words
 
@@ -58,19 +60,80 @@ def test_a_frozen_picture_says_so_and_since_when():
     assert "PAUSED 12 s" in frame(snapshots.busy(), 80, 22, paused_for=12.0)
 
 
+def test_in_a_frozen_picture_only_the_ages_go_on():
+    before = frame(snapshots.busy(), 80, 22, paused_for=0.0).splitlines()
+    lines = overview(snapshots.busy(), 80, 22, Looks(now=snapshots.NOW + 60, paused_for=60.0))
+    after = [plain(line).rstrip() for line in lines]
+    assert before[1:-1] == after[1:-1]
+    assert "balance 1m05s" in after[-1]
+
+
+def test_nothing_is_called_well_before_anything_is_known():
+    text = frame(snapshots.empty(), 80, 22)
+    assert "all well" not in text
+    assert "live" not in text.splitlines()[0].replace("rf_live", "")
+    assert "reading" in text
+
+
+def test_a_picture_that_nobody_replaces_says_how_old_it_is():
+    lines = overview(snapshots.busy(), 80, 22, Looks(now=snapshots.NOW + 30))
+    assert "frozen 30s" in plain(lines[0])
+
+
+def test_a_refresh_on_its_way_is_seen():
+    assert "asking" in frame(snapshots.busy(), 80, 22, asking=True)
+
+
+def test_rows_that_do_not_fit_are_counted():
+    text = frame(snapshots.crowded(), 80, 22)
+    shown = [line for line in text.splitlines() if line.startswith(" pool_")]
+    said = [int(number) for number in re.findall(r"… and (\d+) more", text)]
+    assert len(shown) + said[0] == 50
+    assert len(said) == 3
+
+
+def test_a_single_look_is_as_long_as_it_needs_to_be():
+    lines = overview(snapshots.crowded(), 80, None, Looks(now=snapshots.NOW))
+    text = "\n".join(plain(line) for line in lines)
+    assert "more" not in text
+    assert all(f"pool_{number:02}" in text for number in range(50))
+
+
+def test_the_longest_pool_name_is_shown_whole_before_anything_else_of_it():
+    name = "residential_premium_europe_and_north_america"
+    snapshot = replace(snapshots.busy(), pools=(replace(snapshots.busy().pools[0], id=name),))
+    for width in (80, 120, 200):
+        text = frame(snapshot, width, 24)
+        assert name in text
+        assert "1.4287 GB" in text
+
+
+def test_a_wide_screen_has_charts_beside_the_tables():
+    first = frame(snapshots.busy(), 200, 58).splitlines()[2]
+    assert "POOL" in first
+    assert "BALANCE of walmart_premium" in first
+
+
 def test_what_is_wrong_comes_with_the_way_out():
     text = frame(snapshots.degraded(), 80, 22)
     assert "The API refused the key rf_live_…x7kQ (401)" in text
     assert "export RF_API_KEY" in text
     assert "in 17 s" in text
-    assert "balance 15 min 00 s" in text
+    assert "balance 15m00s" in text
 
 
 @given(width=st.integers(20, 220), height=st.integers(5, 70))
-@pytest.mark.parametrize("moment", ["empty", "busy", "degraded", "hostile"])
+@pytest.mark.parametrize("moment", ["empty", "busy", "degraded", "hostile", "crowded"])
 def test_no_line_is_wider_and_no_frame_higher_than_the_terminal(moment, width, height):
     lines = overview(getattr(snapshots, moment)(), width, height, Looks(now=snapshots.NOW))
     assert len(lines) == height
+    assert max(width_of(plain(line)) for line in lines) <= width
+
+
+@given(width=st.integers(30, 220))
+@pytest.mark.parametrize("moment", ["empty", "busy", "degraded", "hostile", "crowded"])
+def test_a_frame_without_a_height_keeps_its_width(moment, width):
+    lines = overview(getattr(snapshots, moment)(), width, None, Looks(now=snapshots.NOW))
     assert max(width_of(plain(line)) for line in lines) <= width
 
 

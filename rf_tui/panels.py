@@ -1,0 +1,245 @@
+"""The panels of the overview, each a pure function: what to show and a width in, lines out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Final
+
+from rf_core.snapshot import CrawlReport, DomainState, Headroom, PoolState, Snapshot
+from rf_core.units import format_bytes, format_rate
+from rf_tui.cells import Line, Span, Style, fit, width_of
+from rf_tui.charts import bar, sampled, step_chart, trend
+from rf_tui.tables import Column, first_that_fits, table
+from rf_tui.words import (
+    brief_seconds,
+    count,
+    crawl_age,
+    crawl_state,
+    drain_words,
+    failures,
+    growth,
+    holders_words,
+    left_alone,
+    pool_note,
+    wait_words,
+)
+
+_SCARCE: Final = 0.2
+_LOW: Final = 0.1
+_SHORTEST_NAME: Final = 14
+_WIDEST_BAR: Final = 24
+_WIDEST_TREND: Final = 32
+_AXIS: Final = 12
+
+
+def pools_panel(snapshot: Snapshot, width: int) -> list[Line]:
+    """Every pool by its full id: what is left, how fast it goes, how it went."""
+    seen_at = snapshot.taken_at
+    longest = max([_SHORTEST_NAME, *(width_of(pool.id) for pool in snapshot.pools)])
+    name = max(_SHORTEST_NAME, min(longest, width - 28))
+    columns: tuple[Column[PoolState], ...] = (
+        Column("POOL", lambda pool, _: Span(pool.id, "bold"), name),
+        Column("left", lambda pool, _: _left(pool), 11, align="right"),
+        Column("", _share_bar, 8, 8, _WIDEST_BAR, gives_way=3),
+        Column("drain", lambda pool, _: drain_words(pool.drain), 13, align="right"),
+        Column(
+            "trend", lambda pool, cells: _trend(pool, seen_at, cells), 6, 8,
+            _WIDEST_TREND, gives_way=4, gap=2,
+        ),
+        Column(
+            "", lambda pool, cells: Span(pool_note(pool, seen_at, cells), "dim"), 20, 24, 40,
+            gives_way=5, gap=2,
+        ),
+    )  # fmt: skip
+    lines = table(columns, snapshot.pools, width)
+    if not snapshot.pools:
+        lines.append((Span("   no balance has been read yet", "dim"),))
+    return [lines[0], *map(_marked, snapshot.pools, lines[1:])] if snapshot.pools else lines
+
+
+def _marked(pool: PoolState, line: Line) -> Line:
+    """An empty pool has a mark as well as a colour."""
+    left = pool.left_bytes
+    return (Span("✗", "bad"), *line[1:]) if left is not None and left <= 0 else line
+
+
+def _left(pool: PoolState) -> Span:
+    if pool.left_bytes is None:
+        return Span("unknown", "dim")
+    return Span(format_bytes(pool.left_bytes), _level(pool) or "")
+
+
+def _level(pool: PoolState) -> Style:
+    left = pool.left_bytes
+    if left is None:
+        return "dim"
+    if left <= 0:
+        return "bad"
+    return "warn" if _share(pool) < _LOW else ""
+
+
+def _share(pool: PoolState) -> float:
+    """What is left, of the most that this pool has had while it was watched."""
+    left = max(pool.left_bytes or 0, 0)
+    return left / max([1, left, *(balance for _, balance in pool.history)])
+
+
+def _share_bar(pool: PoolState, cells: int) -> Span:
+    if pool.left_bytes is None:
+        return Span("")
+    return Span(bar(_share(pool), cells), _level(pool) or "good")
+
+
+def _points(pool: PoolState, seen_at: float) -> list[tuple[float, float]]:
+    """The readings, and what is left now by both meters."""
+    points = [(at, float(balance)) for at, balance in pool.history]
+    if pool.left_bytes is not None:
+        points.append((max([seen_at, *(at for at, _ in points[-1:])]), float(pool.left_bytes)))
+    return points
+
+
+def _trend(pool: PoolState, seen_at: float, cells: int) -> Span:
+    points = _points(pool, seen_at)
+    return Span(trend(sampled(points, cells), cells) if points else "", "dim")
+
+
+def windows_panel(windows: Sequence[Headroom], width: int) -> list[Line]:
+    """Both rate-limit windows: what is free, when the next slot is, who holds the others."""
+    columns: tuple[Column[Headroom], ...] = (
+        Column("WINDOW", lambda window, _: Span(window.group, "bold"), 10),
+        Column("free", lambda window, _: Span(_free(window), _scarcity(window)), 10, align="right"),
+        Column(
+            "", lambda window, cells: Span(bar(_free_share(window), cells), _scarcity(window)),
+            8, 12, _WIDEST_BAR, gives_way=3,
+        ),
+        Column("next slot", lambda window, _: Span(wait_words(window.next_slot_seconds)), 10),
+        Column("held by", lambda window, _: Span(holders_words(window), "dim"), 14, 28, 200),
+    )  # fmt: skip
+    return table(columns, windows, width)
+
+
+def _free(window: Headroom) -> str:
+    return f"{window.free} of {window.limit}"
+
+
+def _free_share(window: Headroom) -> float:
+    return window.free / window.limit if window.limit else 0.0
+
+
+def _scarcity(window: Headroom) -> Style:
+    if not window.free:
+        return "bad"
+    return "warn" if _free_share(window) < _SCARCE else "good"
+
+
+def crawls_panel(snapshot: Snapshot, width: int) -> list[Line]:
+    """Crawls of this machine, the running ones first."""
+    at = snapshot.taken_at
+    columns: tuple[Column[CrawlReport], ...] = (
+        Column("CRAWL", lambda crawl, _: Span(crawl.spider, "bold"), 9, 12, 28),
+        Column("state", lambda crawl, _: crawl_state(crawl, at), 9, 9, 14),
+        Column("rate", lambda crawl, _: _rate(crawl), 11, align="right"),
+        Column(
+            "on the wire", lambda crawl, _: Span(format_bytes(crawl.wire_bytes)), 11, align="right"
+        ),
+        Column(
+            "requests", lambda crawl, cells: Span(count(crawl.requests, cells)), 7, 7, 9,
+            short="reqs", align="right",
+        ),
+        Column("age", lambda crawl, _: Span(crawl_age(crawl, at)), 6, align="right", gives_way=3),
+        Column("left alone", _waiting, 14, 24, 36, gives_way=4, gap=2),
+        Column("pool", lambda crawl, _: Span(crawl.pool, "dim"), 12, 16, 24, gives_way=5, gap=2),
+        Column("exits", lambda crawl, _: Span(f"{crawl.exits:,}"), 6, align="right", gives_way=6),
+        Column("failures", _failures, 6, 15, 200, short="fails", gap=2),
+    )  # fmt: skip
+    lines = table(columns, snapshot.crawls, width)
+    if not snapshot.crawls:
+        lines.append((Span("   none is running; one with the add-on shows here by itself", "dim"),))
+    return lines
+
+
+def _waiting(crawl: CrawlReport, cells: int) -> Span:
+    return Span(left_alone(crawl, cells), "warn" if crawl.backoffs else "dim")
+
+
+def _failures(crawl: CrawlReport, cells: int) -> Span:
+    return Span(failures(crawl, cells), "" if crawl.failures else "dim")
+
+
+def _rate(crawl: CrawlReport) -> Span:
+    if crawl.finished_at is not None:
+        return Span("")
+    return Span(format_rate(crawl.bytes_per_second))
+
+
+def domains_panel(snapshot: Snapshot, width: int) -> list[Line]:
+    """Top domains of the account; by our own meter until the provider shows any."""
+    domains = snapshot.domains or _own_domains(snapshot.crawls)
+    total = sum(domain.bytes for domain in domains) or 1
+    by_us = bool(domains) and not snapshot.domains
+    title = first_that_fits(("DOMAIN by our meter" if by_us else "DOMAIN", "DOMAIN"), 20)
+    columns: tuple[Column[DomainState], ...] = (
+        Column(title, lambda domain, _: Span(domain.domain or "(no name)"), 18, 28, 44),
+        Column("bytes", lambda domain, _: Span(format_bytes(domain.bytes)), 11, align="right"),
+        Column(
+            "share", lambda domain, _: Span(f"{domain.bytes / total:.0%}"), 5, align="right",
+        ),
+        Column(
+            "", lambda domain, cells: Span(bar(domain.bytes / total, cells), "dim"), 8, 8, 12,
+            gives_way=4,
+        ),
+        Column("since last", lambda domain, _: growth(domain.delta_bytes), 11, align="right"),
+        Column(
+            "requests", lambda domain, cells: Span(count(domain.requests, cells), "dim"), 9,
+            align="right",
+        ),
+    )  # fmt: skip
+    lines = table(columns, domains, width)
+    if not domains:
+        lines.append((Span("   no traffic so far", "dim"),))
+    return lines
+
+
+def _own_domains(crawls: Sequence[CrawlReport]) -> tuple[DomainState, ...]:
+    """What our crawls have spent by domain, for as long as the provider shows nothing yet."""
+    found: dict[str, DomainState] = {}
+    for spend in (spend for crawl in crawls for spend in crawl.domains):
+        old = found.get(spend.domain, DomainState(spend.domain, 0, 0))
+        spent = old.bytes + spend.up_bytes + spend.down_bytes
+        found[spend.domain] = DomainState(spend.domain, spent, old.requests + spend.requests)
+    return tuple(sorted(found.values(), key=lambda domain: -domain.bytes))
+
+
+def watched(snapshot: Snapshot) -> list[PoolState]:
+    """Pools whose balance has moved, the busiest first; one that has not, if all stand still."""
+    drawn = [pool for pool in snapshot.pools if len(pool.history) > 1]
+    drawn.sort(key=lambda pool: (-pool.drain.bytes_per_second, -pool.history[-1][0]))
+    moving = [pool for pool in drawn if len({left for _, left in _points(pool, 0.0)}) > 1]
+    return moving or drawn[:1]
+
+
+def chart_panel(pool: PoolState, seen_at: float, width: int, height: int) -> list[Line]:
+    """A pool's balance over the time it has been watched: a heading and `height - 1` rows."""
+    points = _points(pool, seen_at)
+    begin, end = points[0][0], points[-1][0]
+    drawn = step_chart(points, width=max(1, width - _AXIS - 2), height=height - 1, until=end)
+    over = f"  over {brief_seconds(end - begin)}"
+    name = fit(pool.id, min(width_of(pool.id), max(4, width - 30)))
+    lines: list[Line] = [
+        (Span(f" BALANCE of {name}", "head"), Span(over, "dim")),
+    ]
+    for number, row in enumerate(drawn.rows):
+        edge = format_bytes(drawn.high) if not number else ""
+        if number == len(drawn.rows) - 1:
+            edge = format_bytes(drawn.low)
+        lines.append((Span(f" {edge:>{_AXIS - 1}} ", "dim"), *_shaded(row)))
+    return lines
+
+
+def _shaded(row: str) -> Line:
+    """The upper edge of the area is bright, what is below it is not."""
+    return tuple(
+        Span("".join(cells), "fill" if full else "good")
+        for full, cells in groupby(row, key=lambda cell: cell == "█")
+    )

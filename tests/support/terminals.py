@@ -1,0 +1,98 @@
+"""A program in a terminal of its own: what it drew, what it sent, how it ended."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+import pyte
+
+
+class Terminal:
+    """Runs a program on a pseudo-terminal and draws what it sends on a screen in memory.
+
+    Args:
+        redirected: Standard streams that lead elsewhere: name → file object or constant.
+    """
+
+    def __init__(self, arguments, *, env, cwd=None, width=80, height=24, redirected=None):
+        self.screen = pyte.Screen(width, height)
+        self.sent = b""
+        self._stream = pyte.ByteStream(self.screen)
+        self._ours, theirs = pty.openpty()
+        self.settings_before = termios.tcgetattr(theirs)
+        self.resize(width, height)
+        streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs} | (redirected or {})
+        self._process = subprocess.Popen(
+            arguments, env=env, cwd=cwd, start_new_session=True, **streams
+        )
+        self._theirs = theirs
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(10)
+        for descriptor in (self._ours, self._theirs):
+            os.close(descriptor)
+
+    def resize(self, width, height):
+        """Change the size, as a person who drags a corner does."""
+        self.screen.resize(height, width)
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+
+    def press(self, keys):
+        os.write(self._ours, keys.encode())
+
+    def signal(self, number):
+        os.kill(self._process.pid, number)
+
+    @property
+    def text(self):
+        return "\n".join(self.screen.display)
+
+    @property
+    def settings(self):
+        """How the terminal is set now, to compare with `settings_before`."""
+        return termios.tcgetattr(self._theirs)
+
+    def read(self, seconds):
+        """Draw what comes within that time."""
+        ready, _, _ = select.select([self._ours], [], [], seconds)
+        if ready:
+            data = os.read(self._ours, 65_536)
+            self.sent += data
+            # The screen in memory does not know private modes with a `$` or a `>`.
+            self._stream.feed(re.sub(rb"\x1b\[[?>][\d;]*(?:\$p|u)", b"", data))
+
+    def wait_for(self, pattern, seconds=20.0):
+        """Read until the screen shows it."""
+        deadline = time.monotonic() + seconds
+        while not (found := re.search(pattern, self.text)):
+            assert time.monotonic() < deadline, f"no {pattern!r} on:\n{self.text}"
+            assert self._process.poll() is None, f"it ended before {pattern!r}:\n{self.text}"
+            self.read(0.05)
+        return found
+
+    def end(self, seconds=20.0):
+        """Read until it has ended; return its exit code."""
+        deadline = time.monotonic() + seconds
+        while self._process.poll() is None:
+            assert time.monotonic() < deadline, f"it goes on:\n{self.text}"
+            self.read(0.05)
+        self.read(0.05)
+        return self._process.returncode
+
+    def hang_up(self):
+        """Tell it that the terminal is gone."""
+        self.signal(signal.SIGHUP)
