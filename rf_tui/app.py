@@ -122,9 +122,11 @@ class MonitorApp(App[None]):
         return self._snapshot
 
     def _tick(self) -> None:
-        self._paint()
+        """Paint once a tick: what a look brought, or how old everything has got meanwhile."""
         if self._paused_at is None:
             self._look()
+        else:
+            self._paint()
 
     def _look(self) -> None:
         self.run_worker(self._show(self._poller.look), group="look")

@@ -186,7 +186,7 @@ def domains_panel(snapshot: Snapshot, width: int) -> list[Line]:
             "share", lambda domain, _: Span(f"{domain.bytes / total:.0%}"), 5, align="right",
         ),
         Column(
-            "", lambda domain, cells: Span(bar(domain.bytes / total, cells), "dim"), 8, 8, 12,
+            "", lambda domain, cells: Span(bar(domain.bytes / total, cells), "fill"), 8, 8, 12,
             gives_way=4,
         ),
         Column("since last", lambda domain, _: growth(domain.delta_bytes), 11, align="right"),
@@ -229,17 +229,20 @@ def chart_panel(pool: PoolState, seen_at: float, width: int, height: int) -> lis
     lines: list[Line] = [
         (Span(f" BALANCE of {name}", "head"), Span(over, "dim")),
     ]
+    above = " " * len(drawn.rows[0])
     for number, row in enumerate(drawn.rows):
         edge = format_bytes(drawn.high) if not number else ""
         if number == len(drawn.rows) - 1:
             edge = format_bytes(drawn.low)
-        lines.append((Span(f" {edge:>{_AXIS - 1}} ", "dim"), *_shaded(row)))
+        lines.append((Span(f" {edge:>{_AXIS - 1}} ", "dim"), *_shaded(row, above)))
+        above = row
     return lines
 
 
-def _shaded(row: str) -> Line:
-    """The upper edge of the area is bright, what is below it is not."""
+def _shaded(row: str, above: str) -> Line:
+    """The upper edge of the area is bright, what lies below it is not."""
+    cells = zip(row, above, strict=True)
     return tuple(
-        Span("".join(cells), "fill" if full else "good")
-        for full, cells in groupby(row, key=lambda cell: cell == "█")
+        Span("".join(cell for cell, _ in run), "fill" if inside else "good")
+        for inside, run in groupby(cells, key=lambda cell: cell[1] != " ")
     )

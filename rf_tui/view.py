@@ -83,14 +83,14 @@ def overview(snapshot: Snapshot, width: int, height: int | None, looks: Looks) -
     if width >= _TWO_COLUMNS:
         tables = _body(_tables(snapshot, _TABLES), room)
         beside = width - _TABLES - 3
-        charts = _charts(watched(snapshot), snapshot.taken_at, beside, room)
+        charts = _charts(watched(snapshot), snapshot.taken_at, beside, room - 2)
         body = _beside(tables, charts, room)
     else:
         tables = _body(_tables(snapshot, width), room)
-        left = room - len(tables) - 1 if height >= _TALL else 0
+        left = room - len(tables) - 3 if height >= _TALL else 0
         charts = _charts(watched(snapshot), snapshot.taken_at, width, left)
         body = [*tables, (), *charts] if charts else tables
-    lines = [*top, *body]
+    lines = [*top, (), *body] if room > len(body) else [*top, *body]
     lines += [()] * (height - len(lines) - len(bottom))
     return [clip(line, width) for line in (*lines, *bottom)][:height]
 
@@ -137,7 +137,7 @@ def _apart(sections: Sequence[list[Line]]) -> list[Line]:
 def _charts(pools: Sequence[PoolState], seen_at: float, width: int, room: int) -> list[Line]:
     """As many charts, one below the other, as there is room for."""
     number = min(len(pools), (room + 1) // (_LOWEST_CHART + 1))
-    if not number:
+    if number < 1:
         return []
     each = min(_HIGHEST_CHART, (room + 1) // number - 1)
     return _apart([chart_panel(pool, seen_at, width, each) for pool in pools[:number]])

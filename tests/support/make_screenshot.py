@@ -4,6 +4,7 @@ Run it after changing how the monitor looks.
 """
 
 import asyncio
+import html
 import math
 import re
 from pathlib import Path
@@ -12,12 +13,12 @@ from rf_core.snapshot import (
     CrawlReport,
     DomainState,
     Drain,
-    Finding,
     Headroom,
     PoolState,
     Snapshot,
 )
 from rf_tui.app import MonitorApp
+from rf_tui.cells import width_of
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "tutorial" / "monitor.svg"
 NOW = 1_795_465_860.0
@@ -56,10 +57,12 @@ def moment() -> Snapshot:
             PoolState(
                 "premium", balance_bytes=history[-1][1], balance_at=NOW - 4,
                 spent_since_bytes=7 * MEGABYTE, history=tuple(history),
-                drain=Drain("draining", 1.73 * MEGABYTE),
+                drain=Drain("draining", 1.73 * MEGABYTE), topped_up_at=NOW - 500,
+                proxy_types=("rotating", "sticky"),
             ),
             PoolState(
                 "mobile", balance_bytes=6 * GIGABYTE, balance_at=NOW - 4, drain=Drain("idle"),
+                proxy_types=("mobile_rotating", "mobile_sticky"),
                 history=tuple((at, 6 * GIGABYTE) for at, _ in history),
             ),
         ),
@@ -75,12 +78,6 @@ def moment() -> Snapshot:
             DomainState("img.listings.example", 268 * MEGABYTE, 11_095, 3 * MEGABYTE),
             DomainState("prices.example", 176 * MEGABYTE, 7_964, 5 * MEGABYTE),
             DomainState("press.example", 3 * MEGABYTE, 240, 0),
-        ),
-        findings=(
-            Finding(
-                "info", "top_up", "Pool premium was topped up by 2.00 GB eight minutes ago.",
-                since=NOW - 500,
-            ),
         ),
         balance_at=NOW - 4,
         usage_at=NOW - 9,
@@ -102,7 +99,7 @@ class Still:
         return self._snapshot
 
 
-async def picture(width=112, height=34) -> str:
+async def picture(width=112, height=36) -> str:
     """Return the app's own SVG of that moment."""
     app = MonitorApp(Still(moment()), interval=None, clock=lambda: NOW)
     async with app.run_test(size=(width, height)) as pilot:
@@ -110,7 +107,30 @@ async def picture(width=112, height=34) -> str:
         await pilot.pause()
         svg = app.export_screenshot(title="rf")
     # No page that shows the picture should have to fetch a font from anywhere.
-    return re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->\s*", "", svg, flags=re.DOTALL)
+    return RUN_OF_TEXT.sub(word_by_word, svg)
+
+
+RUN_OF_TEXT = re.compile(
+    r'<text (?P<head>class="[^"]*") x="(?P<x>[\d.]+)" (?P<y>y="[\d.]+") '
+    r'textLength="[\d.]+" (?P<tail>clip-path="[^"]*")>(?P<text>[^<]*)</text>'
+)
+SPACE = "&#160;"
+CELL = 12.2
+
+
+def word_by_word(match: re.Match[str]) -> str:
+    """Place each word by itself: viewers differ in what spaces are worth and letters are wide."""
+    cells = html.unescape(match["text"].replace(SPACE, " ")).rstrip("\n")
+    words = []
+    for word in re.finditer(r"\S+(?: \S+)*", cells):
+        x = float(match["x"]) + word.start() * CELL
+        text = html.escape(word[0]).replace(" ", SPACE)
+        words.append(
+            f'<text {match["head"]} x="{x:.1f}" {match["y"]} '
+            f'textLength="{width_of(word[0]) * CELL:.1f}" {match["tail"]}>{text}</text>'
+        )
+    return "".join(words)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,22 @@
 """The command line against a real sandbox: stdout is data, exit codes are an interface."""
 
+import io
 import json
+import os
+import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from support.crawls import environment
 
 from rf_sandbox.sandbox import Sandbox
 from rf_tui.cli.exit_codes import MEANINGS, ExitCode
-from rf_tui.cli.main import COMMANDS
+from rf_tui.cli.main import COMMANDS, run
 
 RUN = "import sys; from rf_tui.cli.main import run; sys.exit(run())"
 
@@ -21,23 +27,47 @@ def sandbox():
         yield running
 
 
-@pytest.fixture
-def rf(tmp_path, sandbox):
-    """Run `rf` as a user who has pasted what the sandbox printed."""
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
 
-    def run(*arguments, seconds=30, **extra):
-        return subprocess.run(
+
+@pytest.fixture
+def rf(tmp_path, sandbox, monkeypatch):
+    """Run `rf` as a user who has pasted what the sandbox printed, without a terminal."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoked(*arguments, **extra):
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            patch.dict(os.environ, environment(tmp_path, sandbox) | extra, clear=True),
+            patch.object(sys, "stdin", io.StringIO()),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            code = run(list(arguments))
+        return Done(code, out.getvalue(), err.getvalue())
+
+    return invoked
+
+
+@pytest.fixture
+def rf_process(tmp_path, sandbox):
+    """Start `rf` in a process of its own, its output in pipes."""
+
+    def started(*arguments, **extra):
+        return subprocess.Popen(
             [sys.executable, "-c", RUN, *arguments],
             env=environment(tmp_path, sandbox) | extra,
             cwd=tmp_path,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
 
-    return run
+    return started
 
 
 def test_facts_come_as_tabs_in_a_pipe_and_as_one_object_on_request(rf):
@@ -138,6 +168,73 @@ def test_plain_is_a_greppable_line_a_tick(rf):
     assert len(lines) == 2
     assert all("pool=premium left_bytes=" in line for line in lines)
     assert all("window=generate free=" in line for line in lines)
+
+
+def test_plain_and_json_is_an_object_a_tick(rf):
+    done = rf("--plain", "--json", "--ticks", "2", "--interval", "0.2")
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert first["taken_at"] < second["taken_at"]
+    assert second["pools"][0]["left_bytes"] > 0
+
+
+def test_json_alone_is_one_look_as_one_object(rf):
+    done = rf("monitor", "--json")
+    assert done.returncode == ExitCode.DONE, done.stderr
+    shown = json.loads(done.stdout)
+    assert {window["group"] for window in shown["windows"]} == {"generate", "reads"}
+    assert shown["age_seconds"]["balance"] >= 0
+
+
+def test_plain_goes_on_until_interrupted(rf_process):
+    with rf_process("monitor", "--plain", "--interval", "0.2") as process:
+        lines = [process.stdout.readline() for _ in range(2)]
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert all(b"window=reads" in line for line in lines)
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert b"Traceback" not in err
+
+
+def test_plain_ends_when_the_key_is_refused(rf):
+    done = rf("--plain", RF_API_KEY="rf_live_nobodyknowsthisone")
+    assert done.returncode == ExitCode.KEY_REFUSED
+    assert "error: The API refused the key" in done.stdout
+
+
+def test_whoever_has_read_enough_may_hang_up(rf_process):
+    with rf_process("monitor", "--plain", "--interval", "0.2") as process:
+        process.stdout.readline()
+        process.stdout.close()
+        process.wait(20)
+        assert process.returncode == ExitCode.DONE
+        assert process.stderr.read() == b""
+
+
+def test_an_alphabet_without_block_characters_is_no_crash(rf_process):
+    with rf_process("--once", PYTHONIOENCODING="ascii") as process:
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == ExitCode.DONE, err
+    assert b"premium" in out
+
+
+def test_the_exit_code_of_the_dashboard_is_that_of_rf_alone(rf, monkeypatch):
+    monkeypatch.setattr("rf_tui.cli.monitor.require_terminal", lambda: None)
+    monkeypatch.setattr("rf_tui.cli.monitor.require_textual", lambda: None)
+
+    async def crashed(_session, _interval):
+        return 1
+
+    monkeypatch.setattr("rf_tui.cli.monitor._show", crashed)
+    assert rf().returncode == ExitCode.FAILED
+    assert rf("monitor").returncode == ExitCode.FAILED
+
+
+def test_without_textual_one_sentence_says_what_to_install(rf, monkeypatch):
+    monkeypatch.setattr("rf_tui.cli.monitor.require_terminal", lambda: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    done = rf()
+    assert done.returncode == ExitCode.USAGE
+    assert 'pip install "resifactory-toolkit[tui]"' in done.stderr
 
 
 def test_a_cache_that_cannot_be_used_is_said_and_lived_with(rf, tmp_path):

@@ -109,7 +109,7 @@ def test_the_longest_pool_name_is_shown_whole_before_anything_else_of_it():
 
 
 def test_a_wide_screen_has_charts_beside_the_tables():
-    first = frame(snapshots.busy(), 200, 58).splitlines()[2]
+    first = frame(snapshots.busy(), 200, 58).splitlines()[3]
     assert "POOL" in first
     assert "BALANCE of walmart_premium" in first
 
