@@ -17,13 +17,19 @@ PROXY_TYPES: Final = ("rotating", "sticky", "mobile_rotating", "mobile_sticky")
 
 @dataclass(slots=True)
 class Pool:
-    """One pool. `balance_bytes` is exact; the API rounds it when it is asked."""
+    """One pool. `balance_bytes` is exact; the API rounds it when it is asked.
+
+    One that is not accessible is nobody's (C-141); a country may be excluded that is listed for
+    the account (C-051).
+    """
 
     id: str
     label: str
     proxy_types: list[str]
     balance_bytes: int
     session_minutes_default: int = 10
+    accessible: bool = True
+    excluded_countries: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not _POOL_ID.fullmatch(self.id):

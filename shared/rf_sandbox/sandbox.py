@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from rf_sandbox.accounts import Pool
+from rf_sandbox.clock import Clock, read_pace
 from rf_sandbox.gateway import Patience, make_room
 from rf_sandbox.listeners import Ports, PortTakenError
 from rf_sandbox.pages import Site
@@ -35,7 +36,9 @@ class Sandbox:
         pools: Another account's pools; the first is the default one.
         site: The site to crawl, for other limits than the usual ones.
         ports: Ports to listen on instead of free ones.
-        now: A clock in Unix seconds instead of the machine's, for windows, sessions and rows.
+        clock: The clock of windows, sessions, rows and meters: `real`, `virtual` (stands still
+            until `advance`), `scaled:N`, or a `Clock`.
+        profile: How open questions of the API are read at first: `documented` or `adverse`.
         patience: How long the gateway waits.
         allowed_targets: What the gateway may reach besides the sandbox's own site.
 
@@ -50,7 +53,8 @@ class Sandbox:
         pools: Sequence[Pool] | None = None,
         site: Site | None = None,
         ports: Ports | None = None,
-        now: Callable[[], float] | None = None,
+        clock: str | Clock = "real",
+        profile: str = "documented",
         patience: Patience | None = None,
         allowed_targets: frozenset[tuple[str, int]] = frozenset(),
     ) -> None:
@@ -59,7 +63,8 @@ class Sandbox:
             pools={pool.id: pool for pool in pools} if pools else None,
             site=site,
             ports=ports,
-            now=now,
+            clock=Clock(read_pace(clock)) if isinstance(clock, str) else clock,
+            profile=profile,
             patience=patience,
             allowed_targets=allowed_targets,
         )

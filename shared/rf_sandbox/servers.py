@@ -9,7 +9,6 @@ import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from starlette.types import ASGIApp
 from rf_sandbox.accounts import Pool
 from rf_sandbox.api import BASE, make_api
 from rf_sandbox.certificates import make_certificates
+from rf_sandbox.clock import Clock
 from rf_sandbox.control import Control, make_control
 from rf_sandbox.gateway import Gateway, Patience
 from rf_sandbox.listeners import HOST, Ports, WebServer, bind_all
@@ -38,11 +38,12 @@ class Servers:
         ports: Ports | None = None,
         pools: dict[str, Pool] | None = None,
         site: Site | None = None,
-        now: Callable[[], float] | None = None,
+        clock: Clock | None = None,
+        profile: str = "documented",
         patience: Patience | None = None,
         allowed_targets: frozenset[tuple[str, int]] = frozenset(),
     ) -> None:
-        self.world = make_world(seed, pools, now)
+        self.world = make_world(seed, pools, clock, profile)
         self.world.allowed_targets = allowed_targets
         self.site = site or Site(now=self.world.now)
         self.control = Control(self.world, self.site)

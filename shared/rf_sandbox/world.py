@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from rf_sandbox.accounts import SCOPES, Account, Pool, default_pools
-from rf_sandbox.clock import real_clock
+from rf_sandbox.clock import Clock
 from rf_sandbox.credentials import Credentials
 from rf_sandbox.exits import Exits
+from rf_sandbox.faults import Faults
+from rf_sandbox.switches import Switches, of_profile
 from rf_sandbox.traffic import Traffic
 from rf_sandbox.windows import RateWindows
 
@@ -40,7 +41,10 @@ class World:
     exits: Exits
     traffic: Traffic
     windows: RateWindows
-    now: Callable[[], float]
+    now: Clock
+    switches: Switches
+    faults: Faults
+    profile: str = "documented"
     journal: list[Call] = field(default_factory=list)
     gateway_port: int = 0
     site_ports: frozenset[int] = frozenset()
@@ -72,9 +76,13 @@ def site_address(host: str, port: int, site_ports: frozenset[int]) -> str:
 
 
 def make_world(
-    seed: int, pools: dict[str, Pool] | None = None, now: Callable[[], float] | None = None
+    seed: int,
+    pools: dict[str, Pool] | None = None,
+    clock: Clock | None = None,
+    profile: str = "documented",
 ) -> World:
     """Build the default account: two pools, one key with every scope."""
+    switches = of_profile(profile)
     account = Account(42, "sandbox_user", pools or default_pools())
     account.mint(seed, "Sandbox key", SCOPES)
     return World(
@@ -84,5 +92,8 @@ def make_world(
         exits=Exits(seed),
         traffic=Traffic(account),
         windows=RateWindows(),
-        now=now or real_clock(),
+        now=clock or Clock(),
+        switches=switches,
+        faults=Faults(),
+        profile=profile,
     )

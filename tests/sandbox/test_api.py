@@ -12,6 +12,7 @@ from support.sandboxes import TurnedClock, api_of
 
 from rf_sandbox.accounts import GIGABYTE, Pool
 from rf_sandbox.api import ROUTES
+from rf_sandbox.clock import Clock
 from rf_sandbox.sandbox import Sandbox
 
 ENDPOINTS = {
@@ -356,7 +357,7 @@ def test_answers_that_are_errors_count_and_429s_do_not(sandbox, api):
 
 def test_limits_and_the_windows_length_change_while_it_runs(clock):
     """C-130, C-120"""
-    with Sandbox(now=clock) as sandbox, api_of(sandbox) as api:
+    with Sandbox(clock=Clock(source=clock)) as sandbox, api_of(sandbox) as api:
         sandbox.limit(generate=2, window_seconds=10)
         statuses = [api.post("/proxies", json={"quantity": 1}).status_code for _ in range(3)]
         assert statuses == [200, 200, 429]
@@ -522,7 +523,7 @@ def test_the_default_account_is_two_pools_of_a_gigabyte_or_more(sandbox):
 
 def test_another_account_can_be_brought_along():
     pools = [Pool("solo", "Solo", ["rotating"], 5_000)]
-    with Sandbox(pools=pools, now=TurnedClock()) as sandbox, api_of(sandbox) as api:
+    with Sandbox(pools=pools, clock=Clock(source=TurnedClock())) as sandbox, api_of(sandbox) as api:
         assert api.get("/balance").json() == {"balances": {"solo": 0.0}}
         assert api.post("/proxies", json={"quantity": 1}).json()["pool"] == "solo"
 

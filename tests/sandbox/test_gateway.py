@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support.sandboxes import proxies_of, settled_of
 from support.wire import Wire, absolute, basic
 
+from rf_sandbox.clock import Clock
 from rf_sandbox.gateway import Patience
 from rf_sandbox.sandbox import Sandbox
 
@@ -52,7 +53,7 @@ def test_a_tunnel_has_one_exit_and_the_next_tunnel_another(sandbox, proxies, wir
 
 def test_a_sticky_credential_keeps_its_exit_until_its_time_is_over(clock):
     """C-162, C-163: on http and in tunnels alike; then a new exit on the same credential."""
-    with Sandbox(now=clock) as sandbox:
+    with Sandbox(clock=Clock(source=clock)) as sandbox:
         order = {"proxyType": "sticky", "sessionDuration": 30}
         one, two = proxies_of(sandbox, 2, **order)
         with Wire(sandbox.gateway) as line, Wire(sandbox.gateway) as tunnel:

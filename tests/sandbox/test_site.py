@@ -8,6 +8,7 @@ import httpx
 import pytest
 from support.wire import Wire
 
+from rf_sandbox.clock import Clock
 from rf_sandbox.pages import Asked, Site, item_bytes, some_bytes
 from rf_sandbox.sandbox import Sandbox
 
@@ -94,7 +95,10 @@ def test_it_can_be_slow_and_keeps_the_order_of_requests(sandbox):
 
 
 def test_too_many_visits_of_one_address_are_429_and_say_how_long(clock):
-    with Sandbox(now=clock) as sandbox, httpx.Client(base_url=sandbox.site_http) as site:
+    with (
+        Sandbox(clock=Clock(source=clock)) as sandbox,
+        httpx.Client(base_url=sandbox.site_http) as site,
+    ):
         statuses = [site.get("/ratelimit").status_code for _ in range(4)]
         assert statuses == [200, 200, 200, 429]
         assert site.get("/ratelimit").headers["Retry-After"] == "2"
