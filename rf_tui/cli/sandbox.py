@@ -60,6 +60,14 @@ def _port_option(name: str, what: str) -> Callable[[_Command], _Command]:
 @_port_option("control", "the control API")
 @_port_option("site", "the site without TLS")
 @_port_option("site-tls", "the site with TLS")
+@_port_option("api-tls", "the REST API with TLS")
+@click.option(
+    "--clock",
+    default="real",
+    show_default=True,
+    metavar="real|virtual|scaled:N",
+    help="Its time: the machine's, one that stands still until POST /clock, or N times as fast.",
+)
 @click.option(
     "--allow-target",
     "targets",
@@ -77,6 +85,8 @@ def sandbox(
     control_port: int,
     site_port: int,
     site_tls_port: int,
+    api_tls_port: int,
+    clock: str,
     targets: tuple[str, ...],
 ) -> None:
     """Serve a sandbox on loopback until SIGTERM or Ctrl+C.
@@ -84,12 +94,12 @@ def sandbox(
     Prints one JSON object on stdout once everything listens, and the environment to work with it as
     export lines on stderr. Its gigabytes are not real; everything else is.
     """
-    if profile == "adverse":
-        raise CannotError("the profile adverse is not in this version; use documented")
     try:
         from rf_sandbox.sandbox import (  # noqa: PLC0415 - an extra that need not be there
+            Clock,
             Ports,
             PortTakenError,
+            read_pace,
             run_foreground,
             write_ready_file,
         )
@@ -98,6 +108,11 @@ def sandbox(
         missing = str(error.name).partition(".")[0]
         message = f"needs {missing}, which is not installed: {way_out}"
         raise CannotError(message) from None
+
+    try:
+        pace = read_pace(clock)
+    except ValueError as error:
+        raise CannotError(str(error)) from None
 
     def announce(ready: dict[str, Any]) -> None:
         if ready_file is not None:
@@ -108,11 +123,18 @@ def sandbox(
             click.echo(f"export {name}={shlex.quote(value)}", err=True)
 
     allowed = frozenset(_target(text) for text in targets)
-    ports = Ports(api_port, gateway_port, control_port, site_port, site_tls_port)
+    ports = Ports(api_port, gateway_port, control_port, site_port, site_tls_port, api_tls_port)
     try:
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)  # whoever waits for it must not read an older one
-        run_foreground(seed=seed, ports=ports, allowed_targets=allowed, announce=announce)
+        run_foreground(
+            seed=seed,
+            ports=ports,
+            clock=Clock(pace),
+            profile=profile,
+            allowed_targets=allowed,
+            announce=announce,
+        )
     except PortTakenError as error:
         raise click.ClickException(error.strerror or str(error)) from None
     except OSError as error:

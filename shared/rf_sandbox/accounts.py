@@ -66,7 +66,7 @@ class Targeting:
 
 @dataclass(slots=True)
 class Account:
-    """Everything the provider knows of one customer. The first pool is the default (C-036)."""
+    """Everything the provider knows of one customer."""
 
     id: int
     username: str
@@ -76,9 +76,9 @@ class Account:
     disabled: bool = False
 
     @property
-    def default_pool(self) -> Pool:
-        """Where an order without a pool goes."""
-        return next(iter(self.pools.values()))
+    def pools_in_reach(self) -> list[Pool]:
+        """The pools that the API knows of, the default one first (C-036)."""
+        return [pool for pool in self.pools.values() if pool.accessible]
 
     def key(self, secret: str) -> Key | None:
         """Return the live key of that secret (C-013)."""

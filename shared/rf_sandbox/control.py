@@ -1,27 +1,25 @@
-"""The control API: what a test or a rehearsal asks of the sandbox, and changes in it."""
+"""What a test or a rehearsal asks of the sandbox, and changes in it."""
 
 from __future__ import annotations
 
-import hmac
-import json
-from collections.abc import Awaitable, Callable
+import math
+import random
 from copy import deepcopy
 from dataclasses import fields
 from typing import Any, Final, TypeVar
 
-from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp
-
 from rf_sandbox.accounts import PROXY_TYPES, SCOPES, Account
+from rf_sandbox.algorithms import ALGORITHMS
+from rf_sandbox.faults import KINDS
 from rf_sandbox.pages import Site
-from rf_sandbox.windows import RateWindows
-from rf_sandbox.world import World, is_own_name
+from rf_sandbox.rules import read_rules
+from rf_sandbox.switches import READINGS, Switches
+from rf_sandbox.windows import Foreign, RateWindows
+from rf_sandbox.world import World
 
-_MOST_DIGITS: Final = 18
-_Owner = TypeVar("_Owner", Account, RateWindows)
+_MOST_PER_MINUTE: Final = 60_000
+_LONGEST_FOREIGN: Final = 86_400.0
+_Owner = TypeVar("_Owner", Account, RateWindows, Switches)
 
 
 class ControlError(ValueError):
@@ -36,6 +34,7 @@ class Control:
         self._site = site
         self._first_account = deepcopy(world.account)
         self._first_windows = deepcopy(world.windows)
+        self._first_switches = deepcopy(world.switches)
 
     def state(self) -> dict[str, Any]:
         """The account, exact balances, keys without their secrets, windows, refusals so far."""
@@ -46,7 +45,7 @@ class Control:
                 "id": account.id,
                 "username": account.username,
                 "disabled": account.disabled,
-                "default_pool": account.default_pool.id,
+                "default_pool": self._default_pool(),
             },
             **self._meter(),
             "keys": [
@@ -59,9 +58,13 @@ class Control:
                 }
                 for key in account.keys
             ],
-            "limits": windows.limits | {"window_seconds": windows.window_seconds},
-            "windows": windows.standing(self._world.now()),
+            "limits": windows.limits
+            | {"window_seconds": windows.window_seconds, "algorithm": windows.algorithm},
+            "windows": windows.shown(self._world.now()),
             "violations": windows.violations,
+            "foreign_calls": windows.foreign_calls,
+            "profile": self._world.profile,
+            "clock": {"advanced": self._world.now.advanced},
             "site": {"requests": self._site.requests, "clients": len(self._site.clients)},
         }
 
@@ -97,9 +100,9 @@ class Control:
     def patch_account(self, body: dict[str, Any]) -> dict[str, Any]:
         """Suspend the account, or lift it."""
         _only(body, "disabled")
-        if not isinstance(body.get("disabled"), bool):
+        if "disabled" not in body:
             raise ControlError("disabled must be true or false")
-        self._world.account.disabled = body["disabled"]
+        self._world.account.disabled = _truth(body, "disabled", default=False)
         return self.state()
 
     def make_key(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -119,8 +122,11 @@ class Control:
         raise ControlError("no such key")
 
     def patch_pool(self, pool_id: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Set a pool's balance or types."""
-        _only(body, "balance_bytes", "proxy_types", "label")
+        """Change a pool: its balance, types, session length, and what cannot be had in it."""
+        _only(
+            body, "balance_bytes", "proxy_types", "label", "accessible", "excluded_countries",
+            "session_minutes_default",
+        )  # fmt: skip
         pool = self._world.account.pools.get(pool_id)
         if pool is None:
             raise ControlError("no such pool")
@@ -129,106 +135,148 @@ class Control:
         if strange := set(types) - set(PROXY_TYPES):
             message = f"proxy_types: {', '.join(sorted(strange))}; known: {', '.join(PROXY_TYPES)}"
             raise ControlError(message)
+        minutes = _whole(body, "session_minutes_default", pool.session_minutes_default)
+        if minutes < 1:
+            raise ControlError("session_minutes_default is at least 1")
+        accessible = _truth(body, "accessible", default=pool.accessible)
+        excluded = _texts(body, "excluded_countries", pool.excluded_countries)
         pool.balance_bytes, pool.proxy_types = balance, types
+        pool.session_minutes_default = minutes
+        pool.accessible, pool.excluded_countries = accessible, excluded
         pool.label = str(body.get("label", pool.label))
         return self.state()
 
     def patch_targeting(self, body: dict[str, Any]) -> dict[str, Any]:
         """Change what `/pools` lists (C-049)."""
         targeting = self._world.account.targeting
-        _only(body, "countries", "us_states", "carriers")
-        read = {name: _texts(body, name, []) for name in body}
+        _only(body, "countries", "us_states", "carriers", "session_minutes")
+        minutes = body.get("session_minutes", {})
+        if not isinstance(minutes, dict):
+            raise ControlError("session_minutes is an object with min and max")
+        _only(minutes, "min", "max")
+        low = _whole(minutes, "min", targeting.session_minutes_min)
+        high = _whole(minutes, "max", targeting.session_minutes_max)
+        if not 1 <= low <= high:
+            raise ControlError("session_minutes: min is at least 1 and max no less than min")
+        read = {name: _texts(body, name, []) for name in body if name != "session_minutes"}
         for name, values in read.items():
             setattr(targeting, name, values)
+        targeting.session_minutes_min, targeting.session_minutes_max = low, high
         return self.state()
 
     def patch_limits(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Change the windows (C-130)."""
+        """Change the windows: limits, length, and the way of counting (C-129, C-130)."""
         _only(body, "generate", "reads", "window_seconds", "algorithm")
         windows = self._world.windows
-        if body.get("algorithm", "log") != "log":
-            raise ControlError("only the algorithm log is in this version")
+        algorithm = body.get("algorithm", windows.algorithm)
+        if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
+            message = f"algorithm is one of {', '.join(ALGORITHMS)}"
+            raise ControlError(message)
         limits = {group: _whole(body, group, limit) for group, limit in windows.limits.items()}
-        seconds = body.get("window_seconds", windows.window_seconds)
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        seconds = _seconds(body, "window_seconds", windows.window_seconds)
+        if not seconds > 0:
             raise ControlError("window_seconds must be a number above 0")
         if min(limits.values()) < 1:
             raise ControlError("a limit is at least 1")
         windows.limits.update(limits)
-        windows.window_seconds = float(seconds)
+        windows.window_seconds, windows.algorithm = seconds, algorithm
+        return self.state()
+
+    def switches(self) -> dict[str, Any]:
+        """Every switch: its question, its readings, and which of them is on."""
+        now = self._world.switches.document()
+        return {
+            "switches": {
+                name: {
+                    "reading": now[name],
+                    "readings": list(facts.readings) or list(facts.span or ()),
+                    "contract": facts.contract,
+                    "question": facts.question,
+                }
+                for name, facts in READINGS.items()
+            }
+        }
+
+    def patch_switches(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Read some open questions otherwise from now on."""
+        self._world.switches.set(**body)
+        return self.switches()
+
+    def clock(self) -> dict[str, Any]:
+        """The time, in Unix seconds, and how much of it was skipped."""
+        return {"now": self._world.now(), "advanced": self._world.now.advanced}
+
+    def advance(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Turn the clock: windows, sessions and meters move with it."""
+        _only(body, "advance")
+        self._world.now.advance(_seconds(body, "advance", 0.0))
+        return self.clock()
+
+    def faults(self) -> dict[str, Any]:
+        """The rules, with how often each fitted and fired; and every kind there is."""
+        kinds = {
+            name: {"means": kind.means, "where": kind.places, "takes": kind.takes}
+            for name, kind in KINDS.items()
+        }
+        return {"rules": self._world.faults.document(), "kinds": kinds}
+
+    def put_faults(self, body: dict[str, Any] | list[Any]) -> dict[str, Any]:
+        """Take these rules instead of those there are."""
+        if isinstance(body, dict):
+            _only(body, "rules", "kinds")
+            body = body.get("rules", [])
+        if not isinstance(body, list):
+            raise ControlError("the body is a list of rules")
+        self._world.faults.rules = read_rules(body, self._world.seed)
+        return self.faults()
+
+    def foreign(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Let somebody else use a key, evenly, for a while; 0 per minute ends it (C-132)."""
+        _only(body, "group", "per_minute", "seconds", "key_id")
+        windows, now = self._world.windows, self._world.now()
+        group = body.get("group", "reads")
+        if not isinstance(group, str) or group not in windows.limits:
+            message = f"group is one of {', '.join(windows.limits)}"
+            raise ControlError(message)
+        per_minute = _seconds(body, "per_minute", 0.0)
+        if not 0 <= per_minute <= _MOST_PER_MINUTE:
+            message = f"per_minute is a number from 0 to {_MOST_PER_MINUTE}"
+            raise ControlError(message)
+        seconds = _seconds(body, "seconds", _LONGEST_FOREIGN)
+        key_id = _whole(body, "key_id", self._world.account.keys[0].id)
+        windows.foreign = [
+            other for other in windows.foreign if (other.key_id, other.group) != (key_id, group)
+        ]
+        if per_minute:
+            chance = random.Random(f"{self._world.seed} {key_id} {group}")  # noqa: S311
+            windows.foreign.append(
+                Foreign(key_id, group, 60 / per_minute, now + seconds, now, chance)
+            )
         return self.state()
 
     def reset(self) -> dict[str, Any]:
-        """Make everything as it was at first: account, keys, balances, limits, no traffic."""
+        """Make everything as it was at first, but for the clock: time does not go back."""
         world = self._world
         world.traffic.forget()
         world.journal.clear()
         self._site.forget()
         world.exits.forget()
+        world.faults.rules = []
         _restore(world.account, deepcopy(self._first_account))
         _restore(world.windows, deepcopy(self._first_windows))
+        _restore(world.switches, deepcopy(self._first_switches))
         return self.state()
 
-
-def make_control(control: Control, token: str) -> ASGIApp:
-    """Build the HTTP face of a control: bearer token, loopback names only (DNS rebinding)."""
-
-    def guarded(
-        work: Callable[[Request, dict[str, Any]], dict[str, Any]],
-    ) -> Callable[[Request], Awaitable[Response]]:
-        async def endpoint(request: Request) -> Response:
-            if not _names_loopback(request.headers.get("host", "")):
-                return _error(403, "the Host header names no address of this machine")
-            given = request.headers.get("authorization", "").removeprefix("Bearer ")
-            if not hmac.compare_digest(given.encode(), token.encode()):
-                return _error(401, "the control token is missing or wrong")
-            try:
-                raw = await request.body()
-                body = json.loads(raw) if raw.strip() else {}
-                if not isinstance(body, dict):
-                    raise ControlError("the body must be a JSON object")
-                return JSONResponse(work(request, body))
-            except (ValueError, RecursionError) as error:
-                return _error(400, str(error))
-            except ClientDisconnect:
-                return _error(400, "the body never came")
-
-        return endpoint
-
-    def since(request: Request) -> int:
-        text = request.query_params.get("since", "0")
-        if not text.isascii() or not text.isdecimal() or len(text) > _MOST_DIGITS:
-            raise ControlError("since must be a whole number")
-        return int(text)
-
-    routes = [
-        ("GET", "/state", lambda _r, _b: control.state()),
-        ("GET", "/traffic", lambda r, _b: control.traffic(since(r))),
-        ("GET", "/journal", lambda r, _b: control.journal(since(r))),
-        ("POST", "/top-up", lambda _r, b: control.top_up(b)),
-        ("POST", "/account", lambda _r, b: control.patch_account(b)),
-        ("POST", "/keys", lambda _r, b: control.make_key(b)),
-        ("POST", "/keys/{id:int}/revoke", lambda r, _b: control.revoke_key(r.path_params["id"])),
-        ("PATCH", "/pools/{id}", lambda r, b: control.patch_pool(r.path_params["id"], b)),
-        ("PATCH", "/targeting", lambda _r, b: control.patch_targeting(b)),
-        ("PATCH", "/limits", lambda _r, b: control.patch_limits(b)),
-        ("POST", "/reset", lambda _r, _b: control.reset()),
-    ]
-    return Starlette(
-        routes=[Route(path, guarded(work), methods=[method]) for method, path, work in routes]
-    )
+    def _default_pool(self) -> str | None:
+        pools = self._world.account.pools_in_reach
+        first = self._world.switches.default_pool == "first"
+        return pools[0 if first else -1].id if pools else None
 
 
 def _restore(owner: _Owner, first: _Owner) -> None:
     """Give an object the values of another: others hold on to the object itself."""
     for field in fields(owner):
         setattr(owner, field.name, getattr(first, field.name))
-
-
-def _names_loopback(host: str) -> bool:
-    """Read a Host header: a page elsewhere that resolves to us is told apart by its name."""
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
-    return is_own_name(name.strip("[]").lower())
 
 
 def _whole(body: dict[str, Any], name: str, default: int) -> int:
@@ -253,5 +301,17 @@ def _only(body: dict[str, Any], *known: str) -> None:
         raise ControlError(message)
 
 
-def _error(status: int, message: str) -> JSONResponse:
-    return JSONResponse({"error": {"message": message}}, status_code=status)
+def _seconds(body: dict[str, Any], name: str, default: float) -> float:
+    value = body.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        message = f"{name} must be a number"
+        raise ControlError(message)
+    return float(value)
+
+
+def _truth(body: dict[str, Any], name: str, *, default: bool) -> bool:
+    value = body.get(name, default)
+    if not isinstance(value, bool):
+        message = f"{name} must be true or false"
+        raise ControlError(message)
+    return value

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HOST: Final = "127.0.0.1"
 _BACKLOG: Final = 1_024
@@ -29,6 +31,7 @@ class Ports:
     control: int = 0
     site: int = 0
     site_tls: int = 0
+    api_tls: int = 0
 
 
 def bind_all(ports: Ports) -> dict[str, socket.socket]:
@@ -67,10 +70,19 @@ def _bind(name: str, port: int) -> socket.socket:
     return sock
 
 
-class WebServer(uvicorn.Server):
-    """uvicorn in a loop of somebody else's, who also has the signals."""
+class _OpenHanded(HttpToolsProtocol):
+    """HTTP as uvicorn speaks it, with the connection handed on to the application."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self.scope["extensions"] = {"transport": self.transport}  # type: ignore[dict-item] # ours
+
+
+class WebServer(uvicorn.Server):
+    """uvicorn in a loop of somebody else's, who also has the signals and the dates."""
+
+    def __init__(self, app: ASGIApp, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -79,9 +91,11 @@ class WebServer(uvicorn.Server):
                 access_log=False,
                 lifespan="off",
                 server_header=False,
-                http="httptools",
+                date_header=False,
+                http=_OpenHanded,
                 ws="none",
                 timeout_graceful_shutdown=1,
+                ssl_context_factory=None if tls is None else lambda _config, _default: tls,
             )
         )
         self.listening = asyncio.Event()

@@ -21,7 +21,15 @@ from rf_sandbox.listeners import Ports, PortTakenError
 from rf_sandbox.pages import Site
 from rf_sandbox.servers import STOP_SECONDS, Servers
 
-__all__ = ["PortTakenError", "Ports", "Sandbox", "run_foreground", "write_ready_file"]
+__all__ = [
+    "Clock",
+    "PortTakenError",
+    "Ports",
+    "Sandbox",
+    "read_pace",
+    "run_foreground",
+    "write_ready_file",
+]
 
 _Result = TypeVar("_Result")
 
@@ -206,9 +214,30 @@ class Sandbox:
         """As `POST /keys/{id}/revoke`."""
         return self._ask(lambda: self._servers.control.revoke_key(number))
 
-    def limit(self, **limits: float) -> dict[str, Any]:
+    def limit(self, **limits: float | str) -> dict[str, Any]:
         """As `PATCH /limits`."""
         return self._ask(lambda: self._servers.control.patch_limits(dict(limits)))
+
+    def switch(self, **readings: object) -> dict[str, Any]:
+        """As `PATCH /switches`."""
+        return self._ask(lambda: self._servers.control.patch_switches(readings))
+
+    def advance(self, seconds: float) -> dict[str, Any]:
+        """As `POST /clock`."""
+        return self._ask(lambda: self._servers.control.advance({"advance": seconds}))
+
+    def faults(self, *rules: dict[str, Any]) -> dict[str, Any]:
+        """As `PUT /faults`: these rules instead of those there are."""
+        return self._ask(lambda: self._servers.control.put_faults(list(rules)))
+
+    def foreign(self, per_minute: float, group: str = "reads", **others: float) -> dict[str, Any]:
+        """As `POST /foreign`."""
+        asked = {"per_minute": per_minute, "group": group, **others}
+        return self._ask(lambda: self._servers.control.foreign(asked))
+
+    def patch_targeting(self, **changes: object) -> dict[str, Any]:
+        """As `PATCH /targeting`."""
+        return self._ask(lambda: self._servers.control.patch_targeting(dict(changes)))
 
     def reset(self) -> dict[str, Any]:
         """As `POST /reset`."""
@@ -219,6 +248,8 @@ def run_foreground(
     *,
     seed: int,
     ports: Ports,
+    clock: Clock,
+    profile: str,
     allowed_targets: frozenset[tuple[str, int]],
     announce: Callable[[dict[str, Any]], None],
 ) -> None:
@@ -230,7 +261,13 @@ def run_foreground(
     make_room()
 
     async def serve() -> None:
-        servers = Servers(seed=seed, ports=ports, allowed_targets=allowed_targets)
+        servers = Servers(
+            seed=seed,
+            ports=ports,
+            clock=clock,
+            profile=profile,
+            allowed_targets=allowed_targets,
+        )
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

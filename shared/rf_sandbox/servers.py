@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import socket
+import ssl
 import tempfile
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,8 @@ from rf_sandbox.accounts import Pool
 from rf_sandbox.api import BASE, make_api
 from rf_sandbox.certificates import make_certificates
 from rf_sandbox.clock import Clock
-from rf_sandbox.control import Control, make_control
+from rf_sandbox.control import Control
+from rf_sandbox.control_api import make_control
 from rf_sandbox.gateway import Gateway, Patience
 from rf_sandbox.listeners import HOST, Ports, WebServer, bind_all
 from rf_sandbox.pages import Site
@@ -81,7 +83,10 @@ class Servers:
                 lambda: SiteConnection(self.site, "https"), sock=sockets["site_tls"], ssl=context
             ),
         ]
-        await self._serve(make_api(self.world), sockets["api"])
+        api = make_api(self.world)
+        self.world.api_tls = f"https://localhost:{port['api_tls']}"
+        await self._serve(api, sockets["api"])
+        await self._serve(api, sockets["api_tls"], context)
         await self._serve(make_control(self.control, self.control_token), sockets["control"])
         self.ready = self._document(port, ca_path)
         return self.ready
@@ -104,8 +109,10 @@ class Servers:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    async def _serve(self, app: ASGIApp, sock: socket.socket) -> None:
-        server = WebServer(app)
+    async def _serve(
+        self, app: ASGIApp, sock: socket.socket, tls: ssl.SSLContext | None = None
+    ) -> None:
+        server = WebServer(app, tls)
         task = asyncio.get_running_loop().create_task(server.serve(sockets=[sock]))
         self._web.append((server, task))
         await server.listening.wait()
@@ -115,6 +122,7 @@ class Servers:
         key = self.world.account.keys[0].secret
         return {
             "api": api,
+            "api_tls": f"{self.world.api_tls}{BASE}",
             "key": key,
             "gateway": {"host": HOST, "port": port["gateway"]},
             "control": f"http://{HOST}:{port['control']}",

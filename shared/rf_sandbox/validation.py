@@ -1,28 +1,56 @@
-"""What a request of the API may say: tables that answers and specification are made of."""
+"""What a request of the API may say: the table of parameters, and the rules between them."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rf_sandbox.accounts import PROXY_TYPES, Account, Pool
+from rf_sandbox.accounts import Account, Pool
 from rf_sandbox.credentials import Ordered
+from rf_sandbox.parameters import (
+    COUNTRY,
+    FORMAT,
+    LIMIT,
+    ORDER,
+    POOL,
+    PROXY_TYPE,
+    QUANTITY,
+    SESSION,
+    STATE,
+    Choice,
+    Integer,
+)
+from rf_sandbox.switches import Switches
 
-MOST: Final = 250_000
-DEFAULT_QUANTITY: Final = 5_000
-FORMATS: Final = ("list", "json", "userpass")
-DEFAULT_USAGE: Final = 25
-MOST_USAGE: Final = 100
+TEAPOT_QUANTITY: Final = 418
+_WHOLE: Final = re.compile(r"(\d{1,9})(?:\.0+)?", re.ASCII)
 
 
-class InvalidRequestError(ValueError):
+class RefusedError(ValueError):
+    """What was asked is refused; `code` is the error code of the envelope."""
+
+    code = "invalid_request"
+
+
+class InvalidRequestError(RefusedError):
     """400 `invalid_request`."""
 
 
-class PoolNotAvailableError(ValueError):
+class PoolNotAvailableError(RefusedError):
     """404 `pool_not_available`."""
+
+    code = "pool_not_available"
+
+
+class NewConditionError(RefusedError):
+    """An error of a kind that the reference does not list: new ones may appear (C-142)."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,90 +64,122 @@ class Request:
     country: str | None
 
 
-def read_order(body: Any, account: Account) -> Request:
-    """Check the body of `POST /proxies` (C-030 to C-049).
+def read_order(body: Any, account: Account, switches: Switches) -> Request:
+    """Check the body of `POST /proxies` (C-030 to C-051).
 
     Raises:
-        InvalidRequestError: with a sentence that names the field.
-        PoolNotAvailableError: no such pool.
+        RefusedError: with a sentence that names the field.
     """
-    if body is None:
-        body = {}
     if not isinstance(body, dict):
         raise InvalidRequestError("The body must be a JSON object.")
-    quantity = _integer(body, "quantity", 1, MOST, DEFAULT_QUANTITY)
-    answer_format = _choice(body, "format", FORMATS, "list")
-    proxy_type = _choice(body, "proxyType", PROXY_TYPES, "rotating")
-    targeting = account.targeting
-    country = _choice(body, "country", targeting.countries, "")
-    state = _choice(body, "state", targeting.us_states, "")
+    _refuse_unknown(body, switches)
+    quantity = _integer(body, QUANTITY, account)
+    answer_format = _choice(body, FORMAT, account)
+    proxy_type = _choice(body, PROXY_TYPE, account)
+    is_sticky = proxy_type.endswith("sticky")
+    country = _choice(body, COUNTRY, account)
+    state = _choice(_cased(body, switches), STATE, account)
     if state and country != "us":
         raise InvalidRequestError("state is only valid with country us.")
     minutes = 0
-    if proxy_type.endswith("sticky"):
-        minutes = _integer(
-            body,
-            "sessionDuration",
-            targeting.session_minutes_min,
-            targeting.session_minutes_max,
-            0,
-        )
-    pool = _pool(body, account)
+    if is_sticky or switches.session_range_on_rotating == "400":
+        minutes = _integer(body, SESSION, account)
+    pool = _pool(body, account, switches)
     if proxy_type not in pool.proxy_types:
-        message = f"Pool {pool.id} does not offer proxyType {proxy_type}."
-        raise InvalidRequestError(message)
-    if proxy_type.endswith("sticky") and not minutes:
+        raise _mismatch(pool, proxy_type, switches)
+    if country in pool.excluded_countries:
+        raise _excluded(pool, country, switches)
+    if quantity == TEAPOT_QUANTITY and switches.new_codes == "yes":
+        raise NewConditionError("teapot_mode", "Exactly this many cannot be brewed.")
+    if is_sticky and not minutes:
         minutes = pool.session_minutes_default
-    ordered = Ordered(pool.id, proxy_type, country, state, minutes)
+    ordered = Ordered(pool.id, proxy_type, country, state, minutes if is_sticky else 0)
     return Request(pool, ordered, quantity, answer_format, country or None)
 
 
-def read_limit(query: Mapping[str, list[str]]) -> int:
+def read_limit(query: Mapping[str, list[str]], account: Account) -> int:
     """Check `limit` of `GET /usage` (C-095, C-096).
 
     Raises:
         InvalidRequestError: not one whole number from 1 to 100.
     """
-    values = query.get("limit")
+    values = query.get(LIMIT.name)
     if values is None:
-        return DEFAULT_USAGE
-    text = values[0] if len(values) == 1 else ""
-    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_USAGE))
-    if not is_number or not 1 <= int(text) <= MOST_USAGE:
-        message = f"limit must be one whole number from 1 to {MOST_USAGE}."
+        return LIMIT.default or 0
+    found = _WHOLE.fullmatch(values[0]) if len(values) == 1 else None
+    return _integer({LIMIT.name: int(found[1]) if found else None}, LIMIT, account)
+
+
+def default_pool(account: Account, switches: Switches) -> Pool:
+    """Where an order without a pool goes (C-035, C-036).
+
+    Raises:
+        PoolNotAvailableError: the account has none.
+    """
+    pools = account.pools_in_reach
+    if not pools:
+        raise PoolNotAvailableError("This account has no pool.")
+    return pools[0 if switches.default_pool == "first" else -1]
+
+
+def _refuse_unknown(body: Mapping[str, Any], switches: Switches) -> None:
+    known = {parameter.name for parameter in ORDER}
+    if switches.unknown_fields == "400" and (unknown := sorted(set(body) - known)):
+        message = f"Unknown: {', '.join(unknown)[:200]}."
         raise InvalidRequestError(message)
-    return int(text)
 
 
-def _pool(body: dict[str, Any], account: Account) -> Pool:
-    if "pool" not in body:
-        return account.default_pool
-    wanted = body["pool"]
+def _cased(body: Mapping[str, Any], switches: Switches) -> Mapping[str, Any]:
+    state = body.get(STATE.name)
+    if switches.state_case == "accepted" and isinstance(state, str):
+        return {STATE.name: state.upper()}
+    return body
+
+
+def _mismatch(pool: Pool, proxy_type: str, switches: Switches) -> RefusedError:
+    message = f"Pool {pool.id} does not offer proxyType {proxy_type}."
+    if switches.type_mismatch == "404":
+        return PoolNotAvailableError(message)
+    return InvalidRequestError(message)
+
+
+def _excluded(pool: Pool, country: str, switches: Switches) -> RefusedError:
+    message = f"Pool {pool.id} has no exits in {country}."
+    if switches.excluded_country == "409":
+        return NewConditionError("country_not_available", message)
+    return InvalidRequestError(message)
+
+
+def _pool(body: Mapping[str, Any], account: Account, switches: Switches) -> Pool:
+    if POOL.name not in body:
+        return default_pool(account, switches)
+    wanted = body[POOL.name]
     if not isinstance(wanted, str):
         raise InvalidRequestError("pool must be a text.")
-    pool = account.pools.get(wanted)
-    if pool is None:
+    found = next((pool for pool in account.pools_in_reach if pool.id == wanted), None)
+    if found is None:
         raise PoolNotAvailableError("This pool does not exist or is not accessible by this key.")
-    return pool
+    return found
 
 
-def _integer(body: dict[str, Any], name: str, low: int, high: int, default: int) -> int:
-    if name not in body:
-        return default
-    value = body[name]
+def _integer(body: Mapping[str, Any], parameter: Integer, account: Account) -> int:
+    low, high = parameter.span(account)
+    if parameter.name not in body:
+        return parameter.default or 0
+    value = body[parameter.name]
     if isinstance(value, float) and math.isfinite(value) and value.is_integer():
-        value = int(value)  # JSON Schema counts 10.0 as an integer (C-040)
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        message = f"{name} must be a whole number from {low} to {high}."
+        message = f"{parameter.name} must be a whole number from {low} to {high}."
         raise InvalidRequestError(message)
     return value
 
 
-def _choice(body: dict[str, Any], name: str, choices: Any, default: str) -> str:
-    if name not in body:
-        return default
-    value = body[name]
+def _choice(body: Mapping[str, Any], parameter: Choice, account: Account) -> str:
+    if parameter.name not in body:
+        return parameter.default
+    value, choices = body[parameter.name], parameter.choices(account)
     if not isinstance(value, str) or value not in choices:
-        message = f"{name} must be one of: {', '.join(choices)}."
+        message = f"{parameter.name} must be one of: {', '.join(choices)}."
         raise InvalidRequestError(message)
     return value

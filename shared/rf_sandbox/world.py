@@ -47,6 +47,7 @@ class World:
     profile: str = "documented"
     journal: list[Call] = field(default_factory=list)
     gateway_port: int = 0
+    api_tls: str = ""
     site_ports: frozenset[int] = frozenset()
     allowed_targets: frozenset[tuple[str, int]] = frozenset()
 

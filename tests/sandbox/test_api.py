@@ -11,11 +11,11 @@ import pytest
 from support.sandboxes import TurnedClock, api_of
 
 from rf_sandbox.accounts import GIGABYTE, Pool
-from rf_sandbox.api import ROUTES
+from rf_sandbox.api import ENDPOINTS
 from rf_sandbox.clock import Clock
 from rf_sandbox.sandbox import Sandbox
 
-ENDPOINTS = {
+CALLS = {
     "/proxies": ("POST", "generate", "proxies:generate"),
     "/balance": ("GET", "reads", "usage:read"),
     "/usage": ("GET", "reads", "usage:read"),
@@ -23,11 +23,11 @@ ENDPOINTS = {
     "/me": ("GET", "reads", None),
 }
 LIMITS = {"generate": 20, "reads": 120}
-SCOPED = [path for path, (_, _, scope) in ENDPOINTS.items() if scope]
+SCOPED = [path for path, (_, _, scope) in CALLS.items() if scope]
 
 
 def call(client, path, **options):
-    return client.request(ENDPOINTS[path][0], path, **options)
+    return client.request(CALLS[path][0], path, **options)
 
 
 def code_of(answer):
@@ -210,11 +210,11 @@ def authorizations(key):
 
 
 @pytest.mark.parametrize("case", authorizations(""))
-@pytest.mark.parametrize("path", ENDPOINTS)
+@pytest.mark.parametrize("path", CALLS)
 def test_without_exactly_one_known_key_it_is_401(sandbox, case, path):
     """C-008, C-010, C-011, C-123"""
     headers = [("Authorization", value) for value in authorizations(sandbox.key)[case]]
-    method, group, _ = ENDPOINTS[path]
+    method, group, _ = CALLS[path]
     answer = httpx.request(method, sandbox.api + path, headers=headers, trust_env=False)
     assert code_of(answer) == (401, "unauthorized")
     assert answer.headers["RateLimit-Remaining"] == str(LIMITS[group])
@@ -266,11 +266,11 @@ def test_ten_keys_and_no_eleventh_until_one_is_given_up(sandbox):
 @pytest.mark.parametrize("missing", SCOPED)
 def test_a_missing_scope_is_403_and_named(sandbox, missing):
     """C-014, C-018"""
-    needed = ENDPOINTS[missing][2]
-    others = [scope for path in SCOPED if (scope := ENDPOINTS[path][2]) != needed]
+    needed = CALLS[missing][2]
+    others = [scope for path in SCOPED if (scope := CALLS[path][2]) != needed]
     made = sandbox.make_key(*dict.fromkeys(others))
     with api_of(sandbox, made["key"]) as client:
-        for path, (_, _, scope) in ENDPOINTS.items():
+        for path, (_, _, scope) in CALLS.items():
             answer = call(client, path)
             if scope == needed:
                 assert code_of(answer) == (403, "insufficient_scope")
@@ -287,13 +287,13 @@ def test_a_key_without_scopes_still_knows_itself(sandbox):
         assert document["balances"]
 
 
-@pytest.mark.parametrize("path", ENDPOINTS)
+@pytest.mark.parametrize("path", CALLS)
 def test_a_suspended_account_is_refused_everywhere_and_at_once(sandbox, api, path):
     """C-019, C-020, C-021"""
     sandbox.disable_account()
     answer = call(api, path)
     assert code_of(answer) == (403, "account_disabled")
-    assert answer.headers["RateLimit-Remaining"] == str(LIMITS[ENDPOINTS[path][1]] - 1), "C-128"
+    assert answer.headers["RateLimit-Remaining"] == str(LIMITS[CALLS[path][1]] - 1), "C-128"
     with api_of(sandbox, "rf_live_unknown") as stranger:
         assert code_of(call(stranger, path)) == (401, "unauthorized")
     sandbox.disable_account(disabled=False)
@@ -303,10 +303,10 @@ def test_a_suspended_account_is_refused_everywhere_and_at_once(sandbox, api, pat
 # Windows
 
 
-@pytest.mark.parametrize("path", ENDPOINTS)
+@pytest.mark.parametrize("path", CALLS)
 def test_every_answer_carries_the_window(api, path):
     """C-122, C-124, C-126, C-151"""
-    limit = LIMITS[ENDPOINTS[path][1]]
+    limit = LIMITS[CALLS[path][1]]
     began = time.time()
     answer = call(api, path)
     assert answer.headers["RateLimit-Limit"] == str(limit)
@@ -449,10 +449,10 @@ def sandbox_url(api, path):
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "POST"])
-@pytest.mark.parametrize("path", ENDPOINTS)
+@pytest.mark.parametrize("path", CALLS)
 def test_any_other_method_is_405_and_says_which_is_allowed(api, method, path):
     """C-108"""
-    allowed = ENDPOINTS[path][0]
+    allowed = CALLS[path][0]
     answer = api.request(method, path)
     if method == allowed:
         assert answer.status_code == 200
@@ -465,11 +465,11 @@ def test_any_other_method_is_405_and_says_which_is_allowed(api, method, path):
 def test_what_fails_inside_is_500_with_an_envelope_and_the_window(api, monkeypatch):
     """C-141, C-145, C-122"""
 
-    async def fail(*_):
+    def fail(*_):
         raise ZeroDivisionError
 
-    broken = replace(ROUTES["/me"], handler=fail)
-    monkeypatch.setitem(ROUTES, "/me", broken)
+    broken = replace(ENDPOINTS["/me"], answer=fail)
+    monkeypatch.setitem(ENDPOINTS, "/me", broken)
     answer = api.get("/me")
     assert code_of(answer) == (500, "internal_error")
     assert answer.headers["RateLimit-Remaining"] == "119"

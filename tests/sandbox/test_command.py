@@ -48,6 +48,7 @@ def test_it_prints_one_line_of_json_and_the_environment_apart():
     with started("--seed", "9") as (process, ready):
         assert list(ready) == [
             "api",
+            "api_tls",
             "key",
             "gateway",
             "control",
@@ -127,7 +128,7 @@ def test_ports_can_be_chosen():
 @pytest.mark.parametrize(
     "options",
     [
-        ["--profile", "adverse"],
+        ["--clock", "scaled:x"],
         ["--allow-target", "example.com:80"],
         ["--allow-target", "localhost"],
         ["--allow-target", "localhost:0"],
@@ -191,7 +192,7 @@ def test_it_listens_on_loopback_only():
         inodes = {name[8:-1] for name in names if name.startswith("socket:[")}
         rows = [line.split() for line in table.read_text().splitlines()[1:]]
         listening = [row[1] for row in rows if row[3] == "0A" and row[9] in inodes]
-        assert len(listening) == 5
+        assert len(listening) == 6
         assert {address.split(":")[0] for address in listening} == {"0100007F"}
         wide = Path(f"/proc/{process.pid}/net/tcp6")
         six = [line.split() for line in wide.read_text().splitlines()[1:]] if wide.exists() else []

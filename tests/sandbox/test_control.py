@@ -57,7 +57,12 @@ def test_state_has_exact_balances_and_no_secret(control, sandbox):
     assert all(isinstance(count, int) for count in document["balances_bytes"].values())
     assert document["keys"][0]["last4"] == sandbox.key[-4:]
     assert sandbox.key not in json.dumps(document)
-    assert document["limits"] == {"generate": 20, "reads": 120, "window_seconds": 60.0}
+    assert document["limits"] == {
+        "generate": 20,
+        "reads": 120,
+        "window_seconds": 60.0,
+        "algorithm": "log",
+    }
 
 
 def test_a_top_up_adds_to_the_byte(control, sandbox):
@@ -125,7 +130,7 @@ BAD = [
     ("PATCH", "/limits", {"generate": 0}),
     ("PATCH", "/limits", {"generate": 3, "reads": "many"}),
     ("PATCH", "/limits", {"window_seconds": 0}),
-    ("PATCH", "/limits", {"algorithm": "counter"}),
+    ("PATCH", "/limits", {"algorithm": "guess"}),
     ("GET", "/traffic?since=x", None),
     ("GET", "/journal?since=", None),
 ]
@@ -156,7 +161,12 @@ def test_limits_may_be_changed_one_at_a_time(control):
     control.patch("/limits", json={"generate": 5})
     control.patch("/limits", json={"window_seconds": 1.5})
     limits = control.get("/state").json()["limits"]
-    assert limits == {"generate": 5, "reads": 120, "window_seconds": 1.5}
+    assert limits == {
+        "generate": 5,
+        "reads": 120,
+        "window_seconds": 1.5,
+        "algorithm": "log",
+    }
 
 
 def test_a_reset_makes_everything_as_it_was(sandbox, control, api, proxies, wire):

@@ -1,9 +1,11 @@
 import pytest
 
 from rf_sandbox.accounts import Account, Pool, default_pools
+from rf_sandbox.switches import Switches
 from rf_sandbox.validation import (
     InvalidRequestError,
     PoolNotAvailableError,
+    default_pool,
     read_limit,
     read_order,
 )
@@ -18,7 +20,6 @@ def account():
 
 ACCEPTED = {
     "C-031 nothing at all": ({}, {"quantity": 5_000, "format": "list", "country": None}),
-    "C-032 no body": (None, {"quantity": 5_000}),
     "C-034 unknown fields": ({"flavour": "mint"}, {"quantity": 5_000}),
     "C-037 a country": ({"country": "gb"}, {"country": "gb"}),
     "C-039 one": ({"quantity": 1}, {"quantity": 1}),
@@ -30,6 +31,7 @@ ACCEPTED = {
 
 REFUSED = {
     "C-032 a list": [],
+    "C-032 null": None,
     "C-032 a text": "us",
     "C-037 upper case": {"country": "US"},
     "C-037 no such country": {"country": "zz"},
@@ -58,60 +60,62 @@ REFUSED = {
 @pytest.mark.parametrize("case", ACCEPTED)
 def test_accepted(case, account):
     body, expected = ACCEPTED[case]
-    order = read_order(body, account)
+    order = read_order(body, account, Switches())
     assert {name: getattr(order, name) for name in expected} == expected
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_as_invalid(case, account):
     with pytest.raises(InvalidRequestError):
-        read_order(REFUSED[case], account)
+        read_order(REFUSED[case], account, Switches())
 
 
 def test_without_a_pool_the_default_one_serves(account):
     """C-035, C-036"""
-    assert read_order({}, account).pool is account.default_pool
+    assert read_order({}, account, Switches()).pool is default_pool(account, Switches())
 
 
 def test_an_unknown_pool_is_not_available_but_a_bad_field_is_said_first(account):
     """C-021"""
     with pytest.raises(PoolNotAvailableError):
-        read_order({"pool": "nowhere"}, account)
+        read_order({"pool": "nowhere"}, account, Switches())
     with pytest.raises(InvalidRequestError):
-        read_order({"pool": "nowhere", "quantity": 0}, account)
+        read_order({"pool": "nowhere", "quantity": 0}, account, Switches())
 
 
 @pytest.mark.parametrize("minutes", [99_999, "soon", None, 0])
 def test_rotating_types_ignore_the_session_whatever_it_says(account, minutes):
     """C-045"""
-    order = read_order({"proxyType": "rotating", "sessionDuration": minutes}, account)
+    order = read_order({"proxyType": "rotating", "sessionDuration": minutes}, account, Switches())
     assert order.ordered.minutes == 0
 
 
 def test_sticky_without_minutes_takes_the_pools_own(account):
     """C-046"""
     account.pools["premium"].session_minutes_default = 25
-    assert read_order({"proxyType": "sticky"}, account).ordered.minutes == 25
-    asked = read_order({"proxyType": "sticky", "sessionDuration": 1_440}, account)
+    assert read_order({"proxyType": "sticky"}, account, Switches()).ordered.minutes == 25
+    asked = read_order({"proxyType": "sticky", "sessionDuration": 1_440}, account, Switches())
     assert asked.ordered.minutes == 1_440
 
 
 def test_targeting_is_that_of_the_moment(account):
     """C-049"""
     account.targeting.countries.append("fr")
-    assert read_order({"country": "fr"}, account).country == "fr"
-
-
-@pytest.mark.parametrize(("values", "limit"), [(None, 25), (["1"], 1), (["100"], 100)])
-def test_a_usage_limit_from_one_to_a_hundred(values, limit):
-    """C-095"""
-    assert read_limit({} if values is None else {"limit": values}) == limit
+    assert read_order({"country": "fr"}, account, Switches()).country == "fr"
 
 
 @pytest.mark.parametrize(
-    "values", [["0"], ["101"], ["abc"], [""], ["5", "5"], ["-1"], ["1.0"], ["9" * 5_000], ["٣"]]
+    ("values", "limit"), [(None, 25), (["1"], 1), (["100"], 100), (["7.0"], 7)]
 )
-def test_any_other_usage_limit_is_invalid(values):
+def test_a_usage_limit_from_one_to_a_hundred(account, values, limit):
+    """C-095"""
+    assert read_limit({} if values is None else {"limit": values}, account) == limit
+
+
+@pytest.mark.parametrize(
+    "values", [["0"], ["101"], ["abc"], [""], ["5", "5"], ["-1"], ["1.5"], ["9" * 5_000], ["٣"]]
+)
+def test_any_other_usage_limit_is_invalid(account, values):
     """C-095, C-096"""
     with pytest.raises(InvalidRequestError):
-        read_limit({"limit": values})
+        read_limit({"limit": values}, account)

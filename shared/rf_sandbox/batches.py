@@ -1,0 +1,93 @@
+"""The answer to an order, written in pieces: a quarter of a million keeps nobody waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from rf_sandbox.accounts import Key, Pool
+from rf_sandbox.answers import added
+from rf_sandbox.validation import Request
+from rf_sandbox.world import World
+
+_PIECE: Final = 100
+_GATEWAY_HOST: Final = "127.0.0.1"
+
+
+class RevokedMidwayError(Exception):
+    """The key was revoked while its answer was on the way: the rest of it never comes (C-013)."""
+
+
+def is_demo(world: World, pool: Pool) -> bool:
+    """Whether an order gets lines that do not work (C-068, C-069)."""
+    if world.switches.demo_scope == "account":
+        return not any(world.traffic.has_balance(pool_id) for pool_id in world.account.pools)
+    return not world.traffic.has_balance(pool.id)
+
+
+async def write_batch(world: World, order: Request, key: Key) -> AsyncIterator[bytes]:
+    """Write the six documented fields (C-060, C-061).
+
+    Raises:
+        RevokedMidwayError: the key was revoked meanwhile.
+    """
+    demo = is_demo(world, order.pool)
+    count = _count(order.quantity, world.switches.short_count)
+    as_json = order.format == "json"
+    separator = "," if as_json else "\\n"
+    yield b'{"proxies":' + (b"[" if as_json else b'"')
+    for first in range(0, count, _PIECE):
+        if key.revoked:
+            raise RevokedMidwayError
+        entries = [
+            _entry(world, order, *_credential(world, order, number, demo=demo))
+            for number in range(first, min(first + _PIECE, count))
+        ]
+        text = separator.join(entries)
+        yield (separator + text if first else text).encode()
+        await asyncio.sleep(0)
+    if not as_json and world.switches.trailing_newline == "yes":
+        yield separator.encode()
+    facts = _facts(world, order, count, demo=demo)
+    yield (b"]," if as_json else b'",') + json.dumps(facts)[1:].encode()
+
+
+def _credential(world: World, order: Request, number: int, *, demo: bool) -> tuple[str, str]:
+    return world.credentials.demo(number) if demo else world.credentials.mint(order.ordered)
+
+
+def _count(quantity: int, reading: str) -> int:
+    """How many lines come (C-066, C-067)."""
+    return max(1, quantity * 9 // 10) if reading == "fewer" else quantity
+
+
+def _facts(world: World, order: Request, count: int, *, demo: bool) -> dict[str, Any]:
+    switches = world.switches
+    country: dict[str, Any] = {"country": order.country}
+    if order.country is None and switches.country_omitted != "null":
+        country = {} if switches.country_omitted == "absent" else {"country": ""}
+    return {
+        "count": count + 1 if switches.short_count == "wrong" else count,
+        **country,
+        "is_demo": demo,
+        "pool": order.pool.id,
+        "format": order.format,
+        **added(world),
+    }
+
+
+def _entry(world: World, order: Request, user: str, password: str) -> str:
+    port = world.gateway_port
+    match order.format:
+        case "json":
+            entry = {
+                "host": _GATEWAY_HOST, "port": port, "username": user, "password": password,
+                **added(world),
+            }  # fmt: skip
+            return json.dumps(entry)
+        case "userpass":
+            return f"{user}:{password}@{_GATEWAY_HOST}:{port}"
+        case _:
+            return f"{_GATEWAY_HOST}:{port}:{user}:{password}"
