@@ -83,21 +83,21 @@ class WebServer(uvicorn.Server):
     """uvicorn in a loop of somebody else's, who also has the signals and the dates."""
 
     def __init__(self, app: ASGIApp, tls: ssl.SSLContext | None = None) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                log_level="critical",
-                access_log=False,
-                lifespan="off",
-                server_header=False,
-                date_header=False,
-                http=_OpenHanded,
-                ws="none",
-                timeout_graceful_shutdown=1,
-                ssl_context_factory=None if tls is None else lambda _config, _default: tls,
-            )
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            date_header=False,
+            http=_OpenHanded,
+            ws="none",
+            timeout_graceful_shutdown=1,
         )
+        config.load()
+        config.ssl = tls  # one that is in memory; the configuration knows of files only
+        super().__init__(config)
         self.listening = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -47,22 +47,35 @@ def specification(account: Account, switches: Switches) -> dict[str, Any]:
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
             "headers": _HEADERS,
-            "schemas": _SCHEMAS,
+            "schemas": {"Order": order_schema(account, switches), **_SCHEMAS},
         },
     }
 
 
 def _proxies(account: Account, switches: Switches) -> dict[str, Any]:
     codes = (*_COMMON, "pool_not_available", *(_NEW if switches.new_codes == "yes" else ()))
+    order = {"$ref": "#/components/schemas/Order"}
+    example = {"an order": {"value": _example(account)}}
     return {
         "operationId": "generate_proxies",
         "summary": "Generate proxy credentials.",
         "requestBody": {
             "required": switches.empty_body == "400",
-            "content": {"application/json": {"schema": order_schema(account, switches)}},
+            "content": {"application/json": {"schema": order, "examples": example}},
         },
         "responses": _responses("Batch", codes),
     }
+
+
+def _example(account: Account) -> dict[str, Any]:
+    """An order that is served at the moment; none at all where nothing is."""
+    pools = account.pools_in_reach
+    if not pools or not pools[0].proxy_types:
+        return {}
+    pool = pools[0]
+    order = {POOL.name: pool.id, PROXY_TYPE.name: pool.proxy_types[0], "quantity": 10}
+    at_hand = [c for c in account.targeting.countries if c not in pool.excluded_countries]
+    return {**order, **({COUNTRY.name: at_hand[0]} if at_hand else {})}
 
 
 def _usage(account: Account) -> dict[str, Any]:
@@ -72,6 +85,7 @@ def _usage(account: Account) -> dict[str, Any]:
         "required": False,
         "description": LIMIT.about,
         "schema": LIMIT.schema(account),
+        "example": 5,
     }
     usage = _read("usage", "The domains that took most, for the whole account.", "Usage")
     return {**usage, "parameters": [parameter]}
@@ -79,6 +93,16 @@ def _usage(account: Account) -> dict[str, Any]:
 
 def _pools(switches: Switches) -> dict[str, Any]:
     pools = _read("pools", "Pools in reach, and what may be asked of them.", "Pools")
+    pools["responses"]["200"]["links"] = {
+        "order": {
+            "operationId": "generate_proxies",
+            "requestBody": {
+                POOL.name: "$response.body#/pools/0/id",
+                PROXY_TYPE.name: "$response.body#/pools/0/proxy_types/0",
+                "quantity": 1,
+            },
+        }
+    }
     if switches.etag == "yes":
         pools["responses"]["304"] = {"description": "As it was when it had that ETag."}
     return pools
@@ -249,7 +273,10 @@ _SCHEMAS: Final = {
                 id=_TEXT,
                 label=_TEXT,
                 host=_TEXT,
-                proxy_types={"type": "array", "items": {"enum": list(PROXY_TYPES)}},
+                proxy_types={
+                    "type": "array",
+                    "items": {"type": "string", "enum": list(PROXY_TYPES)},
+                },
             ),
         },
         targeting=_object(
