@@ -43,7 +43,9 @@ class Reading:
         return text
 
     def _yes_or_no(self, *, value: bool) -> object:
-        """True is the other reading of a switch that has but two."""
+        """True is yes, or the other reading of a switch that has but two."""
+        if _YES in self.readings:
+            return _YES if value else _NO
         return self.readings[value] if len(self.readings) == 2 else value  # noqa: PLR2004
 
     def _number(self, value: object, low: float, high: float) -> float:
