@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -19,30 +20,96 @@ from rf_sandbox.world import is_own_name
 _MOST_DIGITS: Final = 18
 _Work = Callable[[Control, Request, Any], dict[str, Any]]
 
-CALLS: Final[tuple[tuple[str, str, _Work], ...]] = (
-    ("GET", "/state", lambda control, _r, _b: control.state()),
-    ("GET", "/traffic", lambda control, r, _b: control.traffic(_since(r))),
-    ("GET", "/journal", lambda control, r, _b: control.journal(_since(r))),
-    ("POST", "/top-up", lambda control, _r, b: control.top_up(b)),
-    ("POST", "/account", lambda control, _r, b: control.patch_account(b)),
-    ("POST", "/keys", lambda control, _r, b: control.make_key(b)),
-    (
-        "POST", "/keys/{id:int}/revoke",
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the control API; `about` is a body that it takes, or what it answers."""
+
+    method: str
+    path: str
+    about: str
+    work: _Work
+
+
+CALLS: Final = (
+    Call(
+        "GET", "/state",
+        "the account, `balances_bytes` exact, keys without secrets, limits, windows, `violations`: "
+        "429s served so far",
+        lambda control, _r, _b: control.state(),
+    ),
+    Call(
+        "GET", "/traffic",
+        '`?since=N`: `{"traffic": [...]}`, a row for each request or tunnel, live ones included',
+        lambda control, r, _b: control.traffic(_since(r)),
+    ),
+    Call(
+        "GET", "/journal", '`?since=N`: `{"calls": [...]}`, a row for each API call',
+        lambda control, r, _b: control.journal(_since(r)),
+    ),
+    Call(
+        "POST", "/top-up", '`{"pool": "premium", "bytes": 1073741824}`',
+        lambda control, _r, b: control.top_up(b),
+    ),
+    Call(
+        "POST", "/account", '`{"disabled": true}`', lambda control, _r, b: control.patch_account(b)
+    ),
+    Call(
+        "POST", "/keys", '`{"name": "mine", "scopes": ["usage:read"]}`; the answer has the secret',
+        lambda control, _r, b: control.make_key(b),
+    ),
+    Call(
+        "POST", "/keys/{id:int}/revoke", "nothing",
         lambda control, r, _b: control.revoke_key(r.path_params["id"]),
     ),
-    ("PATCH", "/pools/{id}", lambda control, r, b: control.patch_pool(r.path_params["id"], b)),
-    ("PATCH", "/targeting", lambda control, _r, b: control.patch_targeting(b)),
-    ("GET", "/switches", lambda control, _r, _b: control.switches()),
-    ("PATCH", "/switches", lambda control, _r, b: control.patch_switches(b)),
-    ("PATCH", "/limits", lambda control, _r, b: control.patch_limits(b)),
-    ("GET", "/clock", lambda control, _r, _b: control.clock()),
-    ("POST", "/clock", lambda control, _r, b: control.advance(b)),
-    ("GET", "/faults", lambda control, _r, _b: control.faults()),
-    ("PUT", "/faults", lambda control, _r, b: control.put_faults(b)),
-    ("POST", "/foreign", lambda control, _r, b: control.foreign(b)),
-    ("POST", "/reset", lambda control, _r, _b: control.reset()),
+    Call(
+        "PATCH", "/pools/{id}",
+        "any of `balance_bytes`, `proxy_types`, `label`, `accessible`, `excluded_countries`, "
+        "`session_minutes_default`",
+        lambda control, r, b: control.patch_pool(r.path_params["id"], b),
+    ),
+    Call(
+        "PATCH", "/targeting",
+        "any of `countries`, `us_states`, `carriers`, `session_minutes` (`min`, `max`)",
+        lambda control, _r, b: control.patch_targeting(b),
+    ),
+    Call(
+        "GET", "/switches", "every switch with its question and its readings",
+        lambda control, _r, _b: control.switches(),
+    ),
+    Call(
+        "PATCH", "/switches", '`{"exhausted_status": 407, "etag": true}`',
+        lambda control, _r, b: control.patch_switches(b),
+    ),
+    Call(
+        "PATCH", "/limits",
+        '`{"generate": 5, "reads": 10, "window_seconds": 3, "algorithm": "log_1s"}`',
+        lambda control, _r, b: control.patch_limits(b),
+    ),
+    Call("GET", "/clock", "the time, Unix seconds", lambda control, _r, _b: control.clock()),
+    Call(
+        "POST", "/clock", '`{"advance": 3600}`: in seconds; windows, sessions, meters',
+        lambda control, _r, b: control.advance(b),
+    ),
+    Call(
+        "GET", "/faults", "the rules with how often each fitted and fired, and every kind",
+        lambda control, _r, _b: control.faults(),
+    ),
+    Call(
+        "PUT", "/faults", "a list of rules, instead of those there are",
+        lambda control, _r, b: control.put_faults(b),
+    ),
+    Call(
+        "POST", "/foreign",
+        '`{"group": "reads", "per_minute": 60, "seconds": 300}`: somebody else on the same key',
+        lambda control, _r, b: control.foreign(b),
+    ),
+    Call(
+        "POST", "/reset", "everything as at the start, but for the clock",
+        lambda control, _r, _b: control.reset(),
+    ),
 )  # fmt: skip
-"""Every call: method, path, what it does."""
+"""Every call, in the order of the reference."""
 
 _TAKE_LISTS: Final = {"/faults"}
 
@@ -71,7 +138,9 @@ def make_control(control: Control, token: str) -> ASGIApp:
         return endpoint
 
     return Starlette(
-        routes=[Route(path, guarded(path, work), methods=[verb]) for verb, path, work in CALLS]
+        routes=[
+            Route(call.path, guarded(call.path, call.work), methods=[call.method]) for call in CALLS
+        ]
     )
 
 

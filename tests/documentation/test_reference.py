@@ -3,14 +3,39 @@
 import re
 from pathlib import Path
 
-from support.make_reference import PAGE, redrawn
+import pytest
+from support.contract import ROWS
+from support.contract_tests import named_by_tests
+from support.make_reference import PAGES, REFERENCE, redrawn
+
+from rf_sandbox.switches import READINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_scrapy_page_is_drawn_from_the_tables_the_code_reads():
-    text = PAGE.read_text()
-    assert redrawn(text) == text, "run tests/support/make_reference.py --write"
+@pytest.mark.parametrize("page", PAGES)
+def test_the_page_is_drawn_from_the_tables_the_code_reads(page):
+    text = (REFERENCE / page).read_text()
+    assert redrawn(page) == text, "run tests/support/make_reference.py --write"
+
+
+def test_every_row_of_the_contract_that_the_sandbox_plays_has_a_test():
+    known = named_by_tests()
+    played = [row.id for row in ROWS if row.sandbox]
+    tested = {one for one in known if any(t.startswith("sandbox/") for t in known[one])}
+    assert [one for one in played if one not in tested] == []
+
+
+def test_no_test_names_a_row_that_is_not_there():
+    ids = [row.id for row in ROWS]
+    assert sorted(set(ids)) == ids
+    assert sorted(set(named_by_tests()) - set(ids)) == []
+
+
+def test_every_switch_belongs_to_a_row_that_has_a_reading():
+    played = {row.id for row in ROWS if row.sandbox}
+    for name, facts in READINGS.items():
+        assert set(facts.contract.split(", ")) <= played, name
 
 
 def test_every_relative_link_leads_somewhere():

@@ -479,3 +479,47 @@ def test_plaintext_is_still_http_one_dot_one_with_keep_alive(sandbox):
 
 def test_the_authority_is_a_file_that_clients_can_trust(sandbox):
     assert "BEGIN CERTIFICATE" in Path(sandbox.ca).read_text()
+
+
+# Names
+
+
+def test_requests_are_in_camel_case_and_answers_in_snake_case(sandbox, api):
+    """C-033"""
+    asked = {"proxy_type": "sticky", "session_duration": 5}
+    assert "premium-r-" in order(api, **asked).json()["proxies"], "unknown names, hence ignored"
+    asked = {"proxyType": "sticky", "sessionDuration": 5}
+    answer = order(api, **asked).json()
+    assert "premium-s-any-any-5-" in answer["proxies"]
+    assert "is_demo" in answer
+    assert "proxy_types" in api.get("/pools").json()["pools"][0]
+
+
+def test_orders_need_their_scope_and_count_in_their_own_group(sandbox):
+    """C-030, C-018"""
+    with api_of(sandbox, sandbox.make_key("usage:read", "pools:read")["key"]) as api:
+        refused = order(api)
+    assert code_of(refused) == (403, "insufficient_scope")
+    assert "proxies:generate" in refused.json()["error"]["message"]
+    assert refused.headers["RateLimit-Limit"] == "20"
+
+
+def test_the_port_is_told_by_the_entries_alone(sandbox, api):
+    """C-079"""
+    assert all("port" not in pool for pool in api.get("/pools").json()["pools"])
+    host, port = sandbox.gateway
+    assert all(line.startswith(f"{host}:{port}:") for line in order(api).json()["proxies"].split())
+
+
+def test_a_key_that_me_refuses_is_refused_for_good(sandbox):
+    """C-106"""
+    with api_of(sandbox, "rf_live_neverheardofthisone") as api:
+        assert {api.get("/me").status_code for _ in range(3)} == {401}
+        assert {api.get(path).status_code for path in ("/pools", "/balance")} == {401}
+
+
+def test_whoever_does_not_back_off_is_counted(sandbox, api):
+    """C-127"""
+    sandbox.limit(generate=1)
+    assert [order(api).status_code for _ in range(4)] == [200, 429, 429, 429]
+    assert sandbox.state()["violations"] == 3

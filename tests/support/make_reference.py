@@ -1,19 +1,26 @@
-"""Draws the tables of `docs/reference/scrapy.md` from the tables the code reads.
+"""Draws the tables of the reference pages from the tables the code reads.
 
-Run it with `--write` after changing a setting, a stat or a finish reason.
+Run it with `--write` after changing a setting, a stat, a switch, a fault, or a test's contract id.
 """
 
 import sys
 from pathlib import Path
 
+from support.contract import ROWS
+from support.contract_tests import named_by_tests
+
+from rf_sandbox.control_api import CALLS
+from rf_sandbox.faults import KINDS
+from rf_sandbox.switches import READINGS, of_profile
 from rf_scrapy.extension import FINISH_REASONS
 from rf_scrapy.settings import META_NOT_YET, NOT_YET, SETTINGS
 from rf_scrapy.stats import STATS, VERDICT_PREFIX
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "scrapy.md"
+REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
 _BEGIN = "<!-- {name}: drawn from the code -->"
 _END = "<!-- end -->"
+_MOST_TESTS = 3
 
 
 def _default(value):
@@ -24,8 +31,7 @@ def _default(value):
     return f"`{value!r}`"
 
 
-def tables():
-    """Each table's name and its lines."""
+def _scrapy():
     return {
         "settings": [
             "| setting | default | meaning |",
@@ -52,19 +58,86 @@ def tables():
     }
 
 
-def redrawn(text: str) -> str:
-    """Return the page with every table as the code has it now."""
-    for name, lines in tables().items():
+def _sandbox():
+    adverse = of_profile("adverse").document()
+    return {
+        "control": [
+            "| call | what it takes or answers |",
+            "|---|---|",
+            *(f"| `{c.method} {c.path.replace(':int', '')}` | {c.about} |" for c in CALLS),
+        ],
+        "switches": [
+            "| switch | the question | readings | `adverse` | id |",
+            "|---|---|---|---|---|",
+            *(
+                f"| `{name}` | {facts.question} | {_readings(facts)} | `{_short(adverse[name])}` "
+                f"| {facts.contract} |"
+                for name, facts in READINGS.items()
+            ),
+        ],
+        "faults": [
+            "| kind | what happens | where | takes |",
+            "|---|---|---|---|",
+            *(
+                f"| `{name}` | {kind.means} | {', '.join(kind.places)} "
+                f"| {', '.join(f'`{one}`' for one in kind.takes)} |"
+                for name, kind in KINDS.items()
+            ),
+        ],
+    }
+
+
+def _readings(facts):
+    if facts.span:
+        return f"{facts.span[0]:g} to {facts.span[1]:g}"
+    return ", ".join(f"`{one}`" for one in facts.readings)
+
+
+def _short(reading):
+    return f"{reading:g}" if isinstance(reading, float) else reading
+
+
+def _contract():
+    known = named_by_tests()
+    lines = [
+        "| id | the API says, or leaves open | `documented` | other readings | tests |",
+        "|---|---|---|---|---|",
+    ]
+    for row in ROWS:
+        switches = [
+            f"`{name}`: {_readings(facts)}"
+            for name, facts in READINGS.items()
+            if row.id in facts.contract
+        ]
+        tests = known.get(row.id, [])
+        named = "; ".join(f"`{test}`" for test in tests[:_MOST_TESTS])
+        more = f" and {len(tests) - _MOST_TESTS} more" if len(tests) > _MOST_TESTS else ""
+        lines.append(
+            f"| {row.id} | {row.says} | {row.sandbox or 'asks of clients alone'} "
+            f"| {'; '.join(switches)} | {named}{more} |"
+        )
+    return {"contract": lines}
+
+
+PAGES = {"scrapy.md": _scrapy, "sandbox.md": _sandbox, "contract.md": _contract}
+"""Page → what its tables are."""
+
+
+def redrawn(page: str) -> str:
+    """Return a page with every table as the code has it now."""
+    text = (REFERENCE / page).read_text()
+    for name, lines in PAGES[page]().items():
         begin = _BEGIN.format(name=name)
-        before, _, rest = text.partition(begin)
+        before, found, rest = text.partition(begin)
+        assert found, f"{page} has no place for the table {name}"
         _old, _, after = rest.partition(_END)
         text = "\n".join([before + begin, *lines, _END]) + after
     return text
 
 
 if __name__ == "__main__":
-    page = redrawn(PAGE.read_text())
-    if "--write" in sys.argv:
-        PAGE.write_text(page)
-    else:
-        print(page)
+    for one in PAGES:
+        if "--write" in sys.argv:
+            (REFERENCE / one).write_text(redrawn(one))
+        else:
+            print(redrawn(one))
