@@ -1,9 +1,11 @@
 """`state.db`: private, shared, and a sentence for everything that can be wrong with it."""
 
+import asyncio
 import os
 import sqlite3
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -154,3 +156,20 @@ async def test_a_closed_state_says_so_and_closing_twice_is_fine(state):
     await state.close()
     with pytest.raises(StateError, match="closed"):
         await state.run(insert)
+
+
+def test_many_may_open_a_new_file_at_the_same_moment(tmp_path):
+    together = threading.Barrier(4)
+
+    async def open_and_close(folder):
+        opened = State(folder)
+        await asyncio.to_thread(together.wait)
+        await opened.open()
+        await opened.close()
+
+    for number in range(60):
+        with ThreadPoolExecutor(4) as threads:
+            folder = tmp_path / str(number)
+            started = [threads.submit(asyncio.run, open_and_close(folder)) for _ in range(4)]
+            for one in started:
+                one.result(timeout=20)

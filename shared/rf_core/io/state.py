@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +24,7 @@ _Result = TypeVar("_Result")
 SCHEMA: Final = 1
 FILE_NAME: Final = "state.db"
 _BUSY_SECONDS: Final = 5.0
+_PAUSE_SECONDS: Final = 0.02
 
 _TABLES: Final = """
 CREATE TABLE windows (
@@ -143,7 +145,7 @@ class State:
         except sqlite3.Error as error:
             raise self._trouble(error) from error
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _share(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
             self._migrate(connection)
         except sqlite3.Error as error:
@@ -199,6 +201,24 @@ class State:
         way_out = next((hint for mark, hint in _WAYS_OUT if mark in said), _ELSEWHERE)
         message = f"{self.path} cannot be used: {said}."
         return StateError(message, way_out=way_out.format(path=shlex.quote(str(self.path))))
+
+
+def _share(connection: sqlite3.Connection) -> None:
+    """Let readers and a writer work side by side.
+
+    The first process to open the file changes its mode, and SQLite lets others fail at that very
+    moment instead of waiting as it does everywhere else.
+    """
+    for _ in range(int(_BUSY_SECONDS / _PAUSE_SECONDS)):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
