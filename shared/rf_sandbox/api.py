@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rf_sandbox import answers, validation
 from rf_sandbox.accounts import Key
-from rf_sandbox.batches import RevokedMidwayError, write_batch
+from rf_sandbox.batches import BatchResponse, RevokedMidwayError, write_batch
 from rf_sandbox.edge import Edge, abort
 from rf_sandbox.errors import STATUSES, Refusal, envelope, forced
 from rf_sandbox.faults import Fault
@@ -63,7 +63,7 @@ async def _limit(world: World, request: Request) -> int:
 
 
 def _batch(world: World, key: Key, order: validation.Request) -> Response:
-    return StreamingResponse(write_batch(world, order, key), media_type="application/json")
+    return BatchResponse(write_batch(world, order, key))
 
 
 ENDPOINTS: Final[dict[str, Endpoint]] = {

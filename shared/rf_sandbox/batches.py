@@ -7,6 +7,9 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
 from rf_sandbox.accounts import Key, Pool
 from rf_sandbox.answers import added
 from rf_sandbox.validation import Request
@@ -25,6 +28,28 @@ def is_demo(world: World, pool: Pool) -> bool:
     if world.switches.demo_scope == "account":
         return not any(world.traffic.has_balance(pool_id) for pool_id in world.account.pools)
     return not world.traffic.has_balance(pool.id)
+
+
+class BatchResponse(Response):
+    """An answer that is written while it is sent, for as long as somebody reads it."""
+
+    media_type = "application/json"
+
+    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+        super().__init__()
+        del self.headers["content-length"]
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it, piece by piece."""
+        transport = scope["extensions"]["transport"]
+        head = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(head)
+        async for piece in self._pieces:
+            if transport.is_closing():
+                return
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def write_batch(world: World, order: Request, key: Key) -> AsyncIterator[bytes]:
