@@ -84,6 +84,12 @@ class Account:
         """Return the live key of that secret (C-013)."""
         return next((key for key in self.keys if key.secret == secret and not key.revoked), None)
 
+    def is_revoked(self, key_id: int | None) -> bool:
+        """Whether a key is no more; nobody's is not (C-165)."""
+        return key_id is not None and not any(
+            key.id == key_id and not key.revoked for key in self.keys
+        )
+
     def mint(self, seed: int, name: str, scopes: tuple[str, ...]) -> Key:
         """Make a key.
 

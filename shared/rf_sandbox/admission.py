@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rf_sandbox.credentials import Ordered
+from rf_sandbox.credentials import Credential
 from rf_sandbox.heads import Head, basic_credentials
 from rf_sandbox.world import World
 
@@ -14,7 +14,7 @@ class Admitted:
     """A request that is served, on that credential."""
 
     username: str
-    ordered: Ordered
+    ordered: Credential
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ def judge(world: World, head: Head, host: str, port: int) -> Admitted | Refused:
     if given is None or ordered is None or ordered.pool not in world.account.pools:
         return Refused(407, "unknown user name or password")
     username = given[0]
+    if world.switches.revoke_kills_proxies == "yes" and world.account.is_revoked(ordered.key_id):
+        return Refused(407, "its key was revoked", username, ordered.pool)
     if not world.traffic.has_balance(ordered.pool):
         return Refused(402, "balance exhausted", username, ordered.pool)
     if not world.may_reach(host, port):

@@ -60,16 +60,20 @@ async def write_batch(world: World, order: Request, key: Key) -> AsyncIterator[b
     """
     demo = is_demo(world, order.pool)
     count = _count(order.quantity, world.switches.short_count)
+    batch = (
+        None
+        if demo
+        else world.credentials.order(order.ordered, key_id=key.id, now=world.now(), count=count)
+    )
     as_json = order.format == "json"
     separator = "," if as_json else "\\n"
     yield b'{"proxies":' + (b"[" if as_json else b'"')
     for first in range(0, count, _PIECE):
         if key.revoked:
             raise RevokedMidwayError
-        entries = [
-            _entry(world, order, *_credential(world, order, number, demo=demo))
-            for number in range(first, min(first + _PIECE, count))
-        ]
+        last = min(first + _PIECE, count)
+        lines = _demo(world, first, last) if batch is None else batch.lines(first, last)
+        entries = [_entry(world, order, *line) for line in lines]
         text = separator.join(entries)
         yield (separator + text if first else text).encode()
         await asyncio.sleep(0)
@@ -79,8 +83,8 @@ async def write_batch(world: World, order: Request, key: Key) -> AsyncIterator[b
     yield (b"]," if as_json else b'",') + json.dumps(facts)[1:].encode()
 
 
-def _credential(world: World, order: Request, number: int, *, demo: bool) -> tuple[str, str]:
-    return world.credentials.demo(number) if demo else world.credentials.mint(order.ordered)
+def _demo(world: World, first: int, last: int) -> list[tuple[str, str]]:
+    return [world.credentials.demo(number) for number in range(first, last)]
 
 
 def _count(quantity: int, reading: str) -> int:

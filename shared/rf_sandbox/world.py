@@ -89,8 +89,8 @@ def make_world(
     return World(
         seed=seed,
         account=account,
-        credentials=Credentials(seed),
-        exits=Exits(seed),
+        credentials=Credentials(seed, switches),
+        exits=Exits(seed, switches),
         traffic=Traffic(account),
         windows=RateWindows(),
         now=clock or Clock(),
