@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -15,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from rf_core.errors import DemoCredentialsError, ResiFactoryError, TransportError
 from rf_core.io.configuration import load_settings
-from rf_core.io.relay import Relay
+from rf_core.io.relay import Relay, RelayLimits
 from rf_core.io.session import Session
 from rf_core.lanes import Credential, Lanes
 from rf_core.meter import Meter
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 _REFILLS: Final = 3
 _RATE_SECONDS: Final = 5.0
+_TURN_SECONDS: Final = 0.25
 
 
 @dataclass(slots=True)
@@ -74,7 +76,7 @@ class Crawl:
         self.masked_key = ""
         self.present: set[Component] = set()
         self.parking = Parking(crawler)
-        self.lanes: Lanes = Lanes(self.settings.live_proxies)
+        self.lanes: Lanes = Lanes(self.settings.live_proxies, self.settings.rotate)
         self.meter: Meter = Meter()
         self.relay: Relay | None = None
         self.pool = self.settings.pool or ""
@@ -93,6 +95,7 @@ class Crawl:
         self._refilling: asyncio.Task[None] | None = None
         self._refills = 0
         self._hang_ups: set[asyncio.Task[None]] = set()
+        self._turned = asyncio.Event()
 
     async def open(self) -> None:
         """Order credentials and start the relay.
@@ -113,7 +116,9 @@ class Crawl:
         spider = self.crawler.spider.name if self.crawler.spider else "crawl"
         self._session = await Session(account, holder=f"crawl {spider}").__aenter__()
         self._take_in(await self._order())
-        relay = Relay(self.lanes, self.meter)
+        relay = Relay(
+            self.lanes, self.meter, limits=RelayLimits(requests_each=self.settings.rotate)
+        )
         try:
             await relay.start()
         except OSError as error:
@@ -159,6 +164,19 @@ class Crawl:
         """Return how often a request has come by again."""
         return self.attempts.setdefault(request, Attempts())
 
+    async def turned(self) -> None:
+        """Wait a moment for a lane that is turning."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TURN_SECONDS):
+                await self._turned.wait()
+
+    @property
+    def exits(self) -> int:
+        """Exits that were asked for: sticky credentials, or tunnels and plain requests (C-160)."""
+        if self.settings.proxy_type.endswith("sticky"):
+            return self.lanes.used
+        return self.meter.tunnels + self.meter.exchanges
+
     def refuse_credential(self, handle: str) -> None:
         """Never use a credential again; its lanes get the next one, its connections are closed."""
         for lane in self.lanes.refuse(handle):
@@ -190,6 +208,8 @@ class Crawl:
             await self.relay.hang_up(lane.number)
         if not lane.in_flight and lane.retired:
             self.lanes.renew(lane)
+            self._turned.set()
+            self._turned.clear()
 
     async def _refill(self) -> None:
         try:
@@ -261,7 +281,7 @@ class Crawl:
             requests=sum(spend.requests for spend in self.meter.spends.values()),
             direct_requests=self.direct_requests,
             failures=dict(self.verdicts),
-            exits=self.lanes.used,
+            exits=self.exits,
             live_proxies=self.lanes.live,
             bytes_per_second=0.0 if finished else rate,
             finished_at=now if finished else None,

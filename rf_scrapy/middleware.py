@@ -16,6 +16,7 @@ from scrapy.utils.httpobj import urlparse_cached
 
 from rf_core.refusals import REFUSAL_HEADER, Action, Refusal
 from rf_core.targets import join
+from rf_scrapy import compat
 from rf_scrapy.components import PROXY, REPORTER, require
 from rf_scrapy.crawl import Crawl, Flight, crawl_of
 from rf_scrapy.settings import META_NOT_YET
@@ -64,7 +65,7 @@ class ProxyMiddleware:
         crawl.present.add(PROXY)
         return cls(crawl)
 
-    def process_request(self, request: Request) -> Awaitable[Request] | None:
+    def process_request(self, request: Request) -> Awaitable[Request | None] | None:
         """Put a request on a lane; without one it waits, or does not leave.
 
         Raises:
@@ -126,7 +127,7 @@ class ProxyMiddleware:
             return None
         return await self._react(request, refusal)
 
-    def _with_proxy(self, request: Request) -> Awaitable[Request] | None:
+    def _with_proxy(self, request: Request) -> Awaitable[Request | None] | None:
         crawl = self._crawl
         parts = urlparse_cached(request)
         domain = (parts.hostname or "").lower()
@@ -135,11 +136,28 @@ class ProxyMiddleware:
         if lane is not None:
             self._assign(request, lane, target, domain)
             return None
+        if crawl.lanes.turning:
+            return self._when_turned(request, target, domain)
         if crawl.refill():
             return crawl.again(request, _NO_LANE_SECONDS)
         crawl.stop("rf_no_proxies")
         self._without_proxy(request, "no proxy is left that works")
         return None
+
+    async def _when_turned(self, request: Request, target: str, domain: str) -> Request | None:
+        """Wait in place for a lane that turns: they are as many as requests, and it takes no time.
+
+        When the crawl ends meanwhile the request goes back to where it came from.
+        """
+        crawl = self._crawl
+        while crawl.lanes.turning and not compat.is_closing(crawl.crawler):
+            lane = crawl.lanes.take(target)
+            if lane is not None:
+                self._assign(request, lane, target, domain)
+                return None
+            await crawl.turned()
+        again: Request = request.replace(dont_filter=True)
+        return again
 
     def _assign(self, request: Request, lane: Lane, target: str, domain: str) -> None:
         crawl = self._crawl

@@ -71,6 +71,23 @@ def _statuses(value: Any) -> frozenset[int]:
     return codes
 
 
+def _rotation(value: Any) -> int | None:
+    """After how many requests to rotate; None is a tunnel's whole life."""
+    text = str(value).strip()
+    if text == "tunnel":
+        return None
+    if text == "request":
+        return 1
+    if text == "session":
+        message = 'write "tunnel", "request" or a number: sessions are not in this version'
+        raise ValueError(message)
+    try:
+        return _count(1, 1_000_000)(value)
+    except ValueError:
+        message = 'write "tunnel", "request", or a number of requests, as 20'
+        raise ValueError(message) from None
+
+
 def _only(choice: str) -> Callable[[Any], str]:
     def parse(value: Any) -> str:
         if str(value).strip() != choice:
@@ -120,15 +137,17 @@ SETTINGS: Final = (
         "RF_ROTATE",
         "rotate",
         "tunnel",
-        _only("tunnel"),
-        "What a rotation unit is: a tunnel with keep-alive, the cheapest.",
+        _rotation,
+        "When a new exit is taken: with every `tunnel` (kept alive, the cheapest), with every "
+        "`request`, or after so many requests, as `20`.",
     ),
     Setting(
         "RF_LIVE_PROXIES",
         "live_proxies",
         16,
         _count(1, 1_000),
-        "Credentials in use at once; bounds sockets whatever the order's size.",
+        "Credentials in use at once; bounds sockets whatever the order's size. When they rotate by "
+        "requests, a quarter more than `CONCURRENT_REQUESTS` if that is more.",
     ),
     Setting(
         "RF_QUANTITY",
@@ -208,7 +227,10 @@ KEY_SETTING: Final = "RF_API_KEY"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlSettings:
-    """The settings of one crawl, read and checked. Fields as in :data:`SETTINGS`."""
+    """The settings of one crawl, read and checked. Fields as in :data:`SETTINGS`.
+
+    `rotate` is the number of requests after which a lane turns, None for a tunnel's whole life.
+    """
 
     enabled: bool
     pool: str | None
@@ -216,7 +238,7 @@ class CrawlSettings:
     state: str | None
     proxy_type: str
     session_minutes: int | None
-    rotate: str
+    rotate: int | None
     live_proxies: int
     quantity: int | None
     allow_direct: bool
@@ -241,10 +263,9 @@ def read_settings(settings: BaseSettings) -> CrawlSettings:
     for setting in SETTINGS:
         raw = settings.get(setting.name)
         if raw is None:
-            values[setting.field] = setting.default
-            continue
+            raw = setting.default
         try:
-            values[setting.field] = setting.parse(raw)
+            values[setting.field] = None if raw is None else setting.parse(raw)
         except ValueError as error:
             message = f"{setting.name} = {raw!r} cannot be used."
             raise SettingsError(message, way_out=f"In settings.py, {error}.") from None
@@ -252,6 +273,10 @@ def read_settings(settings: BaseSettings) -> CrawlSettings:
         if settings.get(name) is not None:
             message = f"{name} is set, but {reason}."
             raise SettingsError(message, way_out=f"Remove {name} to run without it.")
+    if values["rotate"] is not None and settings.get("RF_LIVE_PROXIES") is None:
+        # A lane that turns is out of use for a moment: with as many as requests these would wait.
+        wanted = settings.getint("CONCURRENT_REQUESTS") * 5 // 4
+        values["live_proxies"] = max(values["live_proxies"], wanted)
     return CrawlSettings(**values)
 
 

@@ -39,6 +39,7 @@ STATS: Final = (
     Stat("rf/orders", "Orders of credentials", lambda c: c.orders),
     Stat("rf/proxies/live", "Lanes with a working credential", lambda c: c.lanes.live),
     Stat("rf/proxies/used", "Distinct credentials used", lambda c: c.lanes.used),
+    Stat("rf/exits/distinct", "Exits that were asked for", lambda c: c.exits),
     Stat("rf/proxies/retired", "Credentials refused for good", lambda c: c.lanes.refused),
     Stat("rf/tunnels", "CONNECT tunnels that were opened", lambda c: c.meter.tunnels),
     Stat(

@@ -226,7 +226,7 @@ def summary_lines(outcome: Outcome) -> list[str]:
     lines = [
         "",
         f"requests sent through proxies   {report.requests:>14,}",
-        f"credentials used                {report.exits:>14,}",
+        f"exits asked for                 {report.exits:>14,}",
         f"wire bytes, by our relay        {report.wire_bytes:>14,}",
         f"wire bytes, by the gateway      {outcome.gateway_bytes:>14,}",
         f"drained from the balance        {spent:>14,}",

@@ -5,7 +5,9 @@ crawler and the number of sockets does not grow with the size of an order. Invar
 
 * a refused credential is never handed out again;
 * a lane changes its credential only when nothing of it is in flight and its connections are gone;
-* fewer credentials than lanes is fine: they are shared (C-072), and never a reason to order again.
+* fewer credentials than lanes is fine: they are shared (C-072), and never a reason to order again;
+* a lane that turns after so many requests carries no more than these on one credential and one set
+  of connections, also when they are in flight at once.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ class Lane:
     Attributes:
         handle: Name of its credential, or "".
         in_flight: Requests that carry its number.
+        served: Requests that have carried it since it got its credential.
+        retired: It takes no more requests and gets its next credential when it is empty.
         targets: The same by target, as `host:port`: a connection with a request under way is
             never hung up to make room.
     """
@@ -47,6 +51,7 @@ class Lane:
     credential: Credential | None = None
     handle: str = ""
     in_flight: int = 0
+    served: int = 0
     retired: bool = False
     targets: Counter[str] = field(default_factory=Counter)
 
@@ -56,12 +61,19 @@ class Lane:
 
 
 class Lanes:
-    """The lanes of one crawl and the credentials waiting for a place in them."""
+    """The lanes of one crawl and the credentials waiting for a place in them.
 
-    def __init__(self, size: int) -> None:
-        if size < 1:
-            message = f"a live set needs at least one lane, not {size}"
+    Args:
+        size: How many lanes there are.
+        requests_each: After how many requests a lane turns to its next credential and to new
+            connections; None keeps both for as long as they work.
+    """
+
+    def __init__(self, size: int, requests_each: int | None = None) -> None:
+        if size < 1 or (requests_each is not None and requests_each < 1):
+            message = f"a live set needs at least one lane and one request each, not {size}"
             raise ValueError(message)
+        self._requests_each = requests_each
         self._lanes = tuple(Lane(number) for number in range(size))
         self._spare: deque[Credential] = deque()
         self._good: dict[str, Credential] = {}
@@ -85,6 +97,11 @@ class Lanes:
     def live(self) -> int:
         """Lanes that can carry a request now."""
         return sum(1 for lane in self._lanes if lane.credential and not lane.retired)
+
+    @property
+    def turning(self) -> bool:
+        """Whether a lane that is not free now soon will be."""
+        return any(lane.retired and lane.handle in self._good for lane in self._lanes)
 
     @property
     def spare(self) -> int:
@@ -136,7 +153,10 @@ class Lanes:
             return None
         self._next = (best.number + 1) % size
         best.in_flight += 1
+        best.served += 1
         best.targets[target] += 1
+        if self._requests_each is not None and best.served >= self._requests_each:
+            best.retired = True
         return best
 
     def release(self, lane: Lane, target: str) -> bool:
@@ -175,16 +195,21 @@ class Lanes:
         lane.handle = credential.handle if credential else ""
         if credential:
             self._used.add(lane.handle)
+        lane.served = 0
         lane.retired = False
         return credential is not None
 
     def _next_credential(self) -> Credential | None:
+        """A new one, or else the one that has rested longest, in no other lane if possible."""
         if self._spare:
             return self._spare.popleft()
-        if not self._good:
+        taken = Counter(lane.handle for lane in self._lanes if not lane.retired)
+        # At most as many are in lanes as there are lanes: the search ends after that many.
+        handle = next((one for one in self._good if not taken[one]), None)
+        if handle is None and self._good:
+            handle = min(self._good, key=taken.__getitem__)
+        if handle is None:
             return None
-        used = dict.fromkeys(self._good, 0)
-        for lane in self._lanes:
-            if lane.handle in used and not lane.retired:
-                used[lane.handle] += 1
-        return self._good[min(used, key=used.__getitem__)]
+        credential = self._good.pop(handle)
+        self._good[handle] = credential
+        return credential

@@ -115,7 +115,7 @@ class CrawlReport:
         requests: Exchanges sent through the gateway by proxy, plain http requests and tunnels'
             page requests alike, as Scrapy sees them.
         failures: Verdict name → count.
-        exits: Distinct credentials asked for.
+        exits: Exits asked for: sticky credentials, or tunnels and plain requests.
         bytes_per_second: Over the last few seconds, by the crawl's own clock.
         finished_at, finish_reason: None while running.
         domains: Spend by pool and domain.

@@ -124,3 +124,79 @@ def test_whatever_happens_no_refused_credential_gets_a_new_request(size, stock, 
                     lanes.renew(lane)
     assert lanes.refused == len(refused)
     assert sum(lane.in_flight for lane in lanes) == len(flying)
+
+
+def test_a_lane_turns_after_its_share_of_requests_and_no_sooner_than_it_is_empty():
+    lanes = Lanes(1, requests_each=2)
+    lanes.add(credentials(2))
+    first, second = lanes.take("a:80"), lanes.take("a:80")
+    assert first is second
+    assert lanes.take("a:80") is None
+    assert lanes.turning
+    before = first.handle
+    assert lanes.release(first, "a:80") is False
+    assert lanes.release(first, "a:80") is True
+    assert lanes.renew(first)
+    assert first.handle != before
+    assert not lanes.turning
+    assert lanes.take("a:80") is first
+
+
+def test_credentials_come_round_in_turn_when_all_have_been_used():
+    lanes = Lanes(2, requests_each=1)
+    lanes.add(credentials(5))
+    seen = []
+    for _ in range(20):
+        lane = lanes.take("a:80")
+        seen.append(lane.handle)
+        assert lanes.release(lane, "a:80")
+        lanes.renew(lane)
+    assert all(seen.count(handle) == 4 for handle in set(seen))
+    assert len(set(seen)) == 5
+    assert lanes.used == 5
+
+
+def test_a_refused_credential_never_comes_round_again():
+    lanes = Lanes(1, requests_each=1)
+    lanes.add(credentials(3))
+    refused = lanes.take("a:80")
+    handle = refused.handle
+    lanes.refuse(handle)
+    assert not lanes.turning
+    lanes.release(refused, "a:80")
+    lanes.renew(refused)
+    seen = set()
+    for _ in range(6):
+        lane = lanes.take("a:80")
+        seen.add(lane.handle)
+        lanes.release(lane, "a:80")
+        lanes.renew(lane)
+    assert len(seen) == 2
+    assert handle not in seen
+
+
+def test_a_quarter_of_a_million_credentials_turn_as_quickly_as_sixteen():
+    """The search for the next one ends after as many as there are lanes."""
+    lanes = Lanes(16, requests_each=1)
+    lanes.add(credentials(1_000))
+    looked_at = 0
+
+    class Counted(dict):
+        def __iter__(self):
+            nonlocal looked_at
+            for one in super().__iter__():
+                looked_at += 1
+                yield one
+
+    lanes._good = Counted(lanes._good)
+    for _ in range(2_000):
+        lane = lanes.take("a:80")
+        lanes.release(lane, "a:80")
+        lanes.renew(lane)
+    assert looked_at <= 2_000 * 17
+
+
+@pytest.mark.parametrize("each", [0, -1])
+def test_no_lane_turns_before_it_has_carried_anything(each):
+    with pytest.raises(ValueError, match="one request each"):
+        Lanes(1, requests_each=each)

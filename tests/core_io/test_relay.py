@@ -107,6 +107,14 @@ async def test_connections_to_the_gateway_are_kept_alive_for_their_own_credentia
         assert gateway.connections == 2
 
 
+async def test_a_kept_alive_connection_carries_no_more_than_its_share_where_exits_rotate():
+    limits = RelayLimits(connect=2.0, answer=0.3, drain=0.5, requests_each=3)
+    async with Scripted(lambda _head: ok()) as gateway, Rig(gateway.port, limits=limits) as rig:
+        for _ in range(7):
+            await rig.ask(GET, "Host: shop.test", lane=0)
+        assert gateway.connections == 3
+
+
 async def test_one_client_connection_may_carry_many_lanes():
     """Scrapy's default handler shares one connection between users on plain http."""
     async with Scripted(lambda _head: ok()) as gateway, Rig(gateway.port) as rig:

@@ -21,6 +21,8 @@ BY_HAND = {
 }
 _AIOHTTP_HANDLER = "scrapy.core.downloader.handlers._aiohttp.AiohttpDownloadHandler"
 AIOHTTP = {"DOWNLOAD_HANDLERS": dict.fromkeys(("http", "https"), _AIOHTTP_HANDLER)}
+_HTTPX_HANDLER = "scrapy.core.downloader.handlers._httpx.HttpxDownloadHandler"
+HTTPX = {"DOWNLOAD_HANDLERS": dict.fromkeys(("http", "https"), _HTTPX_HANDLER)}
 
 
 @dataclass

@@ -28,6 +28,7 @@ class GatewayConnection(asyncio.Protocol):
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self.exchange: Exchange | None = None
         self.transport: asyncio.Transport | None = None
+        self.served = 0
         self._used_at = self._loop.time()
 
     @property
@@ -186,6 +187,7 @@ class Exchange:
     def _attach(self, connection: GatewayConnection) -> None:
         self._connection = connection
         connection.exchange = self
+        connection.served += 1
         waiting, self._waiting = self._waiting, []
         for data in (self._head, *waiting):
             self._send(data)

@@ -39,6 +39,7 @@ class LocalLeg(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0
         self._refused = False
+        self._leaving = False
 
     # What the relay asks.
 
@@ -52,6 +53,12 @@ class LocalLeg(asyncio.Protocol):
     def idle_seconds(self) -> float:
         """Seconds since a byte last moved."""
         return self._loop.time() - self._active_at
+
+    def say_goodbye(self) -> None:
+        """Tell a client that has nothing under way that this is over, and wait for it to go."""
+        self._leaving = True
+        self.write_eof()
+        self.resume_reading()
 
     def hang_up(self) -> None:
         """Close once what has been written is through."""
@@ -92,7 +99,7 @@ class LocalLeg(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Tell a tunnel's other end; a client that ends in mid-request is gone."""
-        if self._tunnel is not None:
+        if self._tunnel is not None and not self._leaving:
             self._tunnel.client_done()
             return True
         return False

@@ -24,6 +24,7 @@ _DESCRIPTORS_PER_TUNNEL: Final = 3
 _DESCRIPTORS_KEPT: Final = 96
 _MOST_TUNNELS: Final = 4_096
 _SWEEP_SECONDS: Final = 5.0
+_NOTICE_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class RelayLimits:
         drain: What is still on its way when one end has said goodbye.
         tunnels: Local connections held at once; None derives it from `RLIMIT_NOFILE`.
         idle_per_credential: Kept-alive plain connections to the gateway for each credential.
+        requests_each: Plain requests that one of these carries at most: a gateway may give each
+            connection one exit.
     """
 
     connect: float = 15.0
@@ -45,6 +48,7 @@ class RelayLimits:
     drain: float = 2.0
     tunnels: int | None = None
     idle_per_credential: int = 8
+    requests_each: int | None = None
 
 
 class Relay:
@@ -122,13 +126,20 @@ class Relay:
         return int(number) if prefix == "lane" and number.isdecimal() else None
 
     async def hang_up(self, lane: int) -> None:
-        """Close what is connected for a lane and return when it is gone."""
-        gone = [leg.closed for leg in self._legs if leg.lane == lane]
-        for leg in list(self._legs):
-            if leg.lane == lane:
-                leg.hang_up()
-        if gone:
-            await asyncio.wait(gone, timeout=self.limits.drain)
+        """Close what is connected for a lane and return when it is gone.
+
+        The client goes first: a request that it sends on a connection we have just closed is lost.
+        One that keeps idle connections without looking at them finds the end there later.
+        """
+        legs = [leg for leg in self._legs if leg.lane == lane]
+        if not legs:
+            return
+        for leg in legs:
+            leg.say_goodbye()
+        await asyncio.wait([leg.closed for leg in legs], timeout=_NOTICE_SECONDS)
+        for leg in legs:
+            leg.hang_up()
+        await asyncio.wait([leg.closed for leg in legs], timeout=self.limits.drain)
 
     async def close(self) -> None:
         """Stop listening, let what is on its way arrive for a moment, close the rest. Repeatable.
@@ -195,6 +206,10 @@ class Relay:
 
     def put_idle(self, connection: GatewayConnection) -> None:
         """Keep a plain connection for the next request of its credential."""
+        each = self.limits.requests_each
+        if each is not None and connection.served >= each:
+            connection.close()
+            return
         idle = self._idle.setdefault(connection.handle, deque())
         idle.append(connection)
         if len(idle) > self.limits.idle_per_credential:
