@@ -18,8 +18,9 @@ def added(world: World) -> dict[str, Any]:
 
 
 def balances(world: World) -> dict[str, float | int | None]:
-    """Balances as the API shows them: GB, four decimals, half to even (C-090, C-091)."""
-    return {pool.id: _gigabytes(world, pool.balance_bytes) for pool in world.account.pools_in_reach}
+    """Balances as the API shows them: GB, four decimals, half to even (C-090, C-091, C-170)."""
+    shown = world.traffic.published_balances(world.now())
+    return {pool.id: _gigabytes(world, shown[pool.id]) for pool in world.account.pools_in_reach}
 
 
 def balance(world: World) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def usage(world: World, limit: int) -> dict[str, Any]:
     return {
         "top_domains": [
             {"domain": domain, "bytes": used.bytes, "requests": used.requests, **more}
-            for domain, used in world.traffic.top_domains(limit)
+            for domain, used in world.traffic.published_usage(world.now(), limit)
         ],
         **more,
     }

@@ -14,6 +14,7 @@ from rf_sandbox.faults import KINDS
 from rf_sandbox.pages import Site
 from rf_sandbox.rules import read_rules
 from rf_sandbox.switches import READINGS, Switches
+from rf_sandbox.traffic import Page
 from rf_sandbox.windows import Foreign, RateWindows
 from rf_sandbox.world import World
 
@@ -72,6 +73,10 @@ class Control:
         """Rows after that number, live ones included, with the meter at that very moment."""
         return {"traffic": self._world.traffic.since(since), **self._meter()}
 
+    def traffic_page(self, since: int = 0) -> tuple[Page, dict[str, Any]]:
+        """The same in pieces: rows and meter of this very moment, whenever they are taken."""
+        return self._world.traffic.since_pieces(since), self._meter()
+
     def _meter(self) -> dict[str, Any]:
         """The balances with what was billed so far: their sum changes by top-ups only."""
         pools = self._world.account.pools.values()
@@ -79,6 +84,7 @@ class Control:
         return {
             "balances_bytes": {pool.id: pool.balance_bytes for pool in pools},
             "billed_bytes": {pool.id: billed.get(pool.id, 0) for pool in pools},
+            "archived": self._world.traffic.archive.document(),
         }
 
     def journal(self, since: int = 0) -> dict[str, Any]:

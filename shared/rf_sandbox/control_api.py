@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,11 +15,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from rf_sandbox.batches import BatchResponse
 from rf_sandbox.control import Control, ControlError
 from rf_sandbox.world import is_own_name
 
 _MOST_DIGITS: Final = 18
-_Work = Callable[[Control, Request, Any], dict[str, Any]]
+_Work = Callable[[Control, Request, Any], dict[str, Any] | Response]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,9 @@ CALLS: Final = (
     ),
     Call(
         "GET", "/traffic",
-        '`?since=N`: `{"traffic": [...]}`, a row for each request or tunnel, live ones included',
-        lambda control, r, _b: control.traffic(_since(r)),
+        '`?since=N`: `{"traffic": [...]}`, a row for each request or tunnel, live ones included; '
+        "`archived` sums up those that are no longer kept",
+        lambda control, r, _b: BatchResponse(_write_traffic(control, _since(r))),
     ),
     Call(
         "GET", "/journal", '`?since=N`: `{"calls": [...]}`, a row for each API call',
@@ -129,7 +132,8 @@ def make_control(control: Control, token: str) -> ASGIApp:
                 body = json.loads(raw) if raw.strip() else {}
                 if not isinstance(body, dict) and path not in _TAKE_LISTS:
                     raise ControlError("the body must be a JSON object")
-                return JSONResponse(work(control, request, body))
+                answer = work(control, request, body)
+                return answer if isinstance(answer, Response) else JSONResponse(answer)
             except (ValueError, RecursionError) as error:
                 return _error(400, str(error))
             except ClientDisconnect:
@@ -142,6 +146,19 @@ def make_control(control: Control, token: str) -> ASGIApp:
             Route(call.path, guarded(call.path, call.work), methods=[call.method]) for call in CALLS
         ]
     )
+
+
+async def _write_traffic(control: Control, since: int) -> AsyncIterator[bytes]:
+    """Write rows in pieces: a hundred thousand keep nobody waiting."""
+    page, meter = control.traffic_page(since)
+    with page:
+        separator = b'{"traffic":['
+        for rows in page:
+            yield separator + json.dumps(rows)[1:-1].encode()
+            separator = b","
+            await asyncio.sleep(0)
+        start = b"" if separator == b"," else separator
+        yield start + b"]," + json.dumps(meter)[1:].encode()
 
 
 def _since(request: Request) -> int:

@@ -86,14 +86,15 @@ def make_world(
     switches = of_profile(profile)
     account = Account(42, "sandbox_user", pools or default_pools())
     account.mint(seed, "Sandbox key", SCOPES)
+    now = clock or Clock()
     return World(
         seed=seed,
         account=account,
         credentials=Credentials(seed, switches),
         exits=Exits(seed, switches),
-        traffic=Traffic(account),
+        traffic=Traffic(account, switches, now),
         windows=RateWindows(),
-        now=clock or Clock(),
+        now=now,
         switches=switches,
         faults=Faults(),
         profile=profile,

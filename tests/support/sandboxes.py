@@ -46,10 +46,11 @@ def settled_of(sandbox, seconds: float = 5.0) -> list[dict]:
 def assert_nothing_is_lost(sandbox, granted: dict[str, int]) -> None:
     """Every byte of a row is a byte of its pool's balance, at this very moment."""
     document = sandbox.traffic()
-    billed = dict.fromkeys(granted, 0)
+    billed = dict.fromkeys(granted, 0) | document["archived"]["bytes"]
     for row in document["traffic"]:
         if row["billed"]:
-            billed[row["pool"]] += row["bytes_up"] + row["bytes_down"]
+            billed[row["pool"]] += row["billed_bytes"]
+        assert 0 <= row["billed_bytes"] <= row["bytes_up"] + row["bytes_down"]
     assert document["billed_bytes"] == billed
     left = document["balances_bytes"]
     assert {pool: left[pool] + billed[pool] for pool in granted} == granted
