@@ -66,7 +66,7 @@ class Control:
             "foreign_calls": windows.foreign_calls,
             "profile": self._world.profile,
             "clock": {"advanced": self._world.now.advanced},
-            "site": {"requests": self._site.requests, "clients": len(self._site.clients)},
+            "site": self._site.document(),
         }
 
     def traffic(self, since: int = 0) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def test_the_picture_is_one(site):
             assert zlib.decompress(body)
         kinds.append(kind)
         offset += 12 + size
-    assert kinds == [b"IHDR", b"IDAT", b"IEND"]
+    assert kinds == [b"IHDR", b"PLTE", b"IDAT", b"IEND"]
 
 
 def test_what_was_posted_comes_back_as_length_and_hash(site):
