@@ -1,8 +1,9 @@
-"""A throw-away authority for the site's TLS, and its certificate for clients to trust."""
+"""A throw-away authority for the sandbox's TLS, and its certificate for clients to trust."""
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,33 +13,50 @@ _NAMES = ("localhost", "127.0.0.1", "::1")
 _MOST_NAMES = 1_024
 
 
-def make_certificates(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """Return the site's TLS context and the path of the authority's certificate in `folder`.
+class Authority:
+    """Makes TLS contexts that trust in `path` recognizes.
 
     Names under `localhost` get a certificate each when they are first asked for: a wildcard
     directly under a top-level name is valid to no client.
     """
-    authority = trustme.CA(organization_name="sandbox authority")
-    path = folder / "sandbox-ca.pem"
-    authority.cert_pem.write_to_path(str(path))
 
-    @lru_cache(maxsize=_MOST_NAMES)
-    def context_of(*names: str) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(*names).configure_cert(context)
+    def __init__(self, folder: Path) -> None:
+        self._authority = trustme.CA(organization_name="sandbox authority")
+        self.path = folder / "sandbox-ca.pem"
+        self._authority.cert_pem.write_to_path(str(self.path))
+        self._own = self._authority.issue_cert(*_NAMES)
+        self._context_of = lru_cache(maxsize=_MOST_NAMES)(self._issue)
+
+    def context(self, refuses: Callable[[str], bool] | None = None) -> ssl.SSLContext:
+        """Return a server's context.
+
+        Args:
+            refuses: Asked at each handshake with the name it is for ("" without one); where it
+                says yes, the handshake fails.
+        """
+
+        def choose(
+            connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, _of: ssl.SSLSocket
+        ) -> int | None:
+            lowered = (name or "").lower()
+            if refuses is not None and refuses(lowered):
+                return ssl.ALERT_DESCRIPTION_HANDSHAKE_FAILURE
+            if lowered.endswith(".localhost"):
+                try:
+                    connection.context = self._context_of(lowered)
+                except ValueError:
+                    return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+            return None
+
+        context = _context(self._own)
+        context.set_servername_callback(choose)
         return context
 
-    def choose(
-        connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, _of: ssl.SSLSocket
-    ) -> int | None:
-        lowered = (name or "").lower()
-        if lowered.endswith(".localhost"):
-            try:
-                connection.context = context_of(lowered)
-            except ValueError:
-                return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-        return None
+    def _issue(self, name: str) -> ssl.SSLContext:
+        return _context(self._authority.issue_cert(name))
 
-    context = context_of(*_NAMES)
-    context.set_servername_callback(choose)
-    return context, path
+
+def _context(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    return context

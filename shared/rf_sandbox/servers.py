@@ -17,13 +17,14 @@ from starlette.types import ASGIApp
 
 from rf_sandbox.accounts import Pool
 from rf_sandbox.api import BASE, make_api
-from rf_sandbox.certificates import make_certificates
+from rf_sandbox.certificates import Authority
 from rf_sandbox.clock import Clock
 from rf_sandbox.control import Control
 from rf_sandbox.control_api import make_control
 from rf_sandbox.gateway import Gateway, Patience
 from rf_sandbox.listeners import HOST, Ports, WebServer, bind_all
 from rf_sandbox.pages import Site
+from rf_sandbox.pages.faults import Strikes
 from rf_sandbox.site import SiteConnection
 from rf_sandbox.world import make_world
 
@@ -48,6 +49,7 @@ class Servers:
         self.world = make_world(seed, pools, clock, profile)
         self.world.allowed_targets = allowed_targets
         self.site = site or Site(now=self.world.now)
+        self.site.strikes = self._strikes = Strikes(self.world.faults)
         self.control = Control(self.world, self.site)
         self.control_token = secrets.token_urlsafe(24)
         self.ready: dict[str, Any] = {}
@@ -67,7 +69,8 @@ class Servers:
         sockets = bind_all(self._ports)
         port = {name: sock.getsockname()[1] for name, sock in sockets.items()}
         self._folder = Path(tempfile.mkdtemp(prefix="rf-sandbox-"))
-        context, ca_path = make_certificates(self._folder)
+        authority = Authority(self._folder)
+        site_tls = authority.context(self._strikes.on_handshake)
         self.site.plain = f"http://{HOST}:{port['site']}"
         self.site.secure = f"https://localhost:{port['site_tls']}"
         self.world.gateway_port = port["gateway"]
@@ -80,15 +83,15 @@ class Servers:
                 lambda: SiteConnection(self.site, "http"), sock=sockets["site"]
             ),
             await loop.create_server(
-                lambda: SiteConnection(self.site, "https"), sock=sockets["site_tls"], ssl=context
+                lambda: SiteConnection(self.site, "https"), sock=sockets["site_tls"], ssl=site_tls
             ),
         ]
         api = make_api(self.world)
         self.world.api_tls = f"https://localhost:{port['api_tls']}"
         await self._serve(api, sockets["api"])
-        await self._serve(api, sockets["api_tls"], context)
+        await self._serve(api, sockets["api_tls"], authority.context())
         await self._serve(make_control(self.control, self.control_token), sockets["control"])
-        self.ready = self._document(port, ca_path)
+        self.ready = self._document(port, authority.path)
         return self.ready
 
     async def stop(self) -> None:
