@@ -8,6 +8,7 @@ import re
 import socket
 import struct
 from collections import deque
+from dataclasses import replace
 from typing import Final
 
 import httptools
@@ -15,7 +16,7 @@ import httptools
 from rf_sandbox.pages import Site
 from rf_sandbox.pages.asked import EMPTY_SHA256, MOST_FORM_BYTES, Asked
 from rf_sandbox.pages.reply import PLAIN, STRAIGHT, Reply
-from rf_sandbox.pages.wire import SLICE, Manner, pieces, straight
+from rf_sandbox.pages.wire import SLICE, Manner, is_last, pieces, straight
 
 MOST_HEAD_BYTES: Final = 64 * 1024
 _MOST_QUEUED: Final = 64
@@ -45,6 +46,7 @@ class SiteConnection(asyncio.Protocol):
         self._begun = 0.0
         self._unread = 0
         self._is_over = False
+        self._has_said_all = False
         self.on_message_begin()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -80,8 +82,9 @@ class SiteConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The client says no more; what it asked for before is still sent, where TCP allows."""
-        self._is_over = True
-        return self._scheme == "http" and bool(self._queue)
+        self._is_over = self._has_said_all = True
+        waits = bool(self._queue) and not self._queue[0][0].delivery.hangs
+        return waits and self._scheme == "http"
 
     def data_received(self, data: bytes) -> None:
         """Read requests."""
@@ -200,8 +203,8 @@ class SiteConnection(asyncio.Protocol):
     def _enqueue(self, reply: Reply, manner: Manner) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        if reply.delivery.is_last:
-            manner = Manner(manner.is_head, keep_alive=False, is_old=manner.is_old)
+        if is_last(reply, manner):
+            manner = replace(manner, keep_alive=False)
         if not manner.keep_alive:
             self._is_over = True
         if (
@@ -240,8 +243,10 @@ class SiteConnection(asyncio.Protocol):
         if delivery.after:
             await asyncio.sleep(delivery.after)
         if delivery.hangs:
-            await asyncio.sleep(_LONGEST_HANG)
+            # Whoever leaves says no more first: nothing would tell that nobody waits any longer.
+            await asyncio.sleep(0 if self._has_said_all else _LONGEST_HANG)
             transport.abort()
+            return
         if delivery.reset_bytes is not None:
             transport.set_write_buffer_limits(0)
         for piece in pieces(reply, manner, self._site.date()):
@@ -260,6 +265,7 @@ class SiteConnection(asyncio.Protocol):
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
+            self._heard = self._loop.time()
             self._site.visits.count_bytes(self._client, 0, len(data))
             self._transport.write(data)
 
@@ -274,12 +280,12 @@ class SiteConnection(asyncio.Protocol):
         if self._transport is None:
             return
         now, site = self._loop.time(), self._site
-        is_reading = self._unread > 0
-        if self._queue:
-            self._watch()
-        elif is_reading and now - self._begun >= site.head_seconds:
+        is_quiet = now - self._heard >= site.idle_seconds
+        if self._unread and not self._queue and now - self._begun >= site.head_seconds:
             self._refuse(408, "the request took too long")
-        elif now - self._heard >= site.idle_seconds:
+        elif is_quiet and self._transport.get_write_buffer_size():
+            self._transport.abort()  # it does not read what it asked for
+        elif is_quiet and not self._queue:
             self._transport.close()
         else:
             self._watch()

@@ -61,7 +61,8 @@ def chosen(accepted: str) -> str:
 
 def encoded(asked: Asked, reply: Reply) -> Reply:
     """Compress a page of text for a client that takes it."""
-    if not reply.content_type.startswith(_TEXTS) or reply.size is not None:
+    is_text = reply.content_type.startswith(_TEXTS) and reply.size is None
+    if not is_text or any(name == "Content-Encoding" for name, _ in reply.headers):
         return reply
     varied = replace(reply, headers=(*reply.headers, ("Vary", "Accept-Encoding")))
     coding = chosen(asked.named.get("accept-encoding", ""))

@@ -48,17 +48,6 @@ class Delivery:
     reset_bytes: int | None = None
     without: frozenset[str] = frozenset()
 
-    @property
-    def is_last(self) -> bool:
-        """Whether nothing can follow on the connection."""
-        return (
-            self.framing == "close"
-            or self.claimed is not None
-            or self.body_bytes is not None
-            or self.reset_bytes is not None
-            or "content-length" in self.without
-        )
-
 
 STRAIGHT: Final = Delivery()
 """The one delivery that is none: everything at once, in order."""

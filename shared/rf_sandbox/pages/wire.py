@@ -8,7 +8,7 @@ from http import HTTPStatus
 from itertools import chain
 from typing import Final
 
-from rf_sandbox.pages.reply import Reply
+from rf_sandbox.pages.reply import STRAIGHT, Reply
 
 SLICE: Final = 256 * 1024
 _KNOWN: Final = {status.value: status.phrase for status in HTTPStatus}
@@ -21,6 +21,19 @@ class Manner:
     is_head: bool = False
     keep_alive: bool = True
     is_old: bool = False
+
+
+def is_last(reply: Reply, manner: Manner) -> bool:
+    """Whether nothing can follow an answer on its connection."""
+    delivery = reply.delivery
+    return delivery is not STRAIGHT and (
+        delivery.framing == "close"
+        or (delivery.framing == "chunked" and manner.is_old)
+        or delivery.claimed is not None
+        or delivery.body_bytes is not None
+        or delivery.reset_bytes is not None
+        or "content-length" in delivery.without
+    )
 
 
 def head_of(reply: Reply) -> tuple[bytes, bytes]:
