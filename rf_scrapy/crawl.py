@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
+from rf_core.budget import Budget
 from rf_core.errors import DemoCredentialsError, ResiFactoryError, TransportError
 from rf_core.io.configuration import load_settings
 from rf_core.io.relay import Relay, RelayLimits
@@ -50,6 +51,8 @@ class Flight:
     handle: str = ""
     number: int = -1
     lane: Lane | None = None
+    domain: str = ""
+    reserved: int = 0
 
 
 @dataclass(slots=True)
@@ -57,6 +60,7 @@ class Attempts:
     """How often one request has come by again, and why."""
 
     backoffs: int = 0
+    bans: int = 0
     reroutes: int = 0
     waits: int = 0
 
@@ -78,6 +82,7 @@ class Crawl:
         self.parking = Parking(crawler)
         self.lanes: Lanes = Lanes(self.settings.live_proxies, self.settings.rotate)
         self.meter: Meter = Meter()
+        self.budget = Budget(self.settings.budget) if self.settings.budget else None
         self.relay: Relay | None = None
         self.pool = self.settings.pool or ""
         self.orders: int = 0
@@ -116,6 +121,8 @@ class Crawl:
         spider = self.crawler.spider.name if self.crawler.spider else "crawl"
         self._session = await Session(account, holder=f"crawl {spider}").__aenter__()
         self._take_in(await self._order())
+        self.meter.limit_bytes = self.settings.budget
+        self.meter.at_limit = self._at_limit
         relay = Relay(
             self.lanes, self.meter, limits=RelayLimits(requests_each=self.settings.rotate)
         )
@@ -153,6 +160,12 @@ class Crawl:
                 self._renew(lane)
         return flight
 
+    def settle(self, flight: Flight, taken: int | None = None) -> None:
+        """Give back what a request had set aside, and remember what it took if that is known."""
+        if self.budget is not None and flight.reserved:
+            self.budget.settle(flight.domain, flight.reserved, taken)
+            flight.reserved = 0
+
     async def again(self, request: Request, seconds: float) -> Request:
         """Return a copy of a request that comes by again after that time, its attempts counted."""
         attempts = self.attempts_of(request)
@@ -164,8 +177,10 @@ class Crawl:
         """Return how often a request has come by again."""
         return self.attempts.setdefault(request, Attempts())
 
-    async def turned(self) -> None:
-        """Wait a moment for a lane that is turning."""
+    async def turned(self, target: str) -> None:
+        """Wait a moment for a lane that is turning, or make one turn for that target."""
+        if (lane := self.lanes.make_room(target)) is not None:
+            self._renew(lane, target)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_TURN_SECONDS):
                 await self._turned.wait()
@@ -184,6 +199,17 @@ class Crawl:
         if not self.lanes.spare:
             self.refill()
 
+    def ban(self, flight: Flight) -> None:
+        """Change the exit that a target does not want.
+
+        A sticky credential is not sent there again; a rotating one gets another exit with its next
+        connections.
+        """
+        if self.settings.proxy_type.endswith("sticky"):
+            self.lanes.ban(flight.handle, flight.target)
+        elif (lane := self.lanes.turn(flight.number, flight.handle)) is not None:
+            self._renew(lane)
+
     def refill(self) -> bool:
         """Order more credentials in the background; False when that has been tried often enough."""
         if self._refilling is not None and not self._refilling.done():
@@ -198,16 +224,16 @@ class Crawl:
         """A credential works: later refusals start counting anew."""
         self._refills = 0
 
-    def _renew(self, lane: Lane) -> None:
-        task = asyncio.get_running_loop().create_task(self._hang_up(lane))
+    def _renew(self, lane: Lane, target: str = "") -> None:
+        task = asyncio.get_running_loop().create_task(self._hang_up(lane, target))
         self._hang_ups.add(task)
         task.add_done_callback(self._hang_ups.discard)
 
-    async def _hang_up(self, lane: Lane) -> None:
+    async def _hang_up(self, lane: Lane, target: str) -> None:
         if self.relay is not None:
             await self.relay.hang_up(lane.number)
         if not lane.in_flight and lane.retired:
-            self.lanes.renew(lane)
+            self.lanes.renew(lane, target)
             self._turned.set()
             self._turned.clear()
 
@@ -238,6 +264,12 @@ class Crawl:
     def _take_in(self, batch: Batch) -> None:
         self.pool = batch.pool
         self.lanes.add(Credential(proxy, batch.pool) for proxy in batch.proxies)
+
+    def _at_limit(self) -> None:
+        """The budget's last byte has come: what is on its way is cut, and nothing else starts."""
+        self.stop("rf_budget_spent")
+        if self.relay is not None:
+            self.relay.cut()
 
     def stop(self, reason: str) -> None:
         """Close the spider, once, with our reason."""

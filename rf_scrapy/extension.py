@@ -41,6 +41,7 @@ FINISH_REASONS: Final[Mapping[str, str]] = {
     "rf_demo_credentials": "The pool has no balance, so the API gave credentials that do not work.",
     "rf_no_proxies": "No proxies could be had, or none is left that works.",
     "rf_balance_exhausted": "The gateway said that the pool is empty.",
+    "rf_budget_spent": "The next request would, or did, reach beyond `RF_BUDGET`.",
 }
 """Why a crawl of ours ends by itself."""
 
@@ -127,8 +128,10 @@ class CrawlReporter:
         self._engine_started = True
 
     def request_left(self, request: Request) -> None:
-        """Free the lane of a request that is done, however it ended."""
-        self._crawl.release(request)
+        """Free the lane and the money of a request that is done, however it ended."""
+        flight = self._crawl.release(request)
+        if flight is not None:
+            self._crawl.settle(flight)
 
     async def spider_closed(self, reason: str) -> None:
         """Write the stats before they are dumped; connections may still say goodbye."""
@@ -176,8 +179,9 @@ def closing_line(crawl: Crawl) -> str:
         by_domain[domain] = by_domain.get(domain, 0) + spend.up_bytes + spend.down_bytes
     top = sorted(by_domain.items(), key=lambda item: -item[1])[:3]
     where = ", ".join(f"{domain} {format_bytes(count)}" for domain, count in top) or "nowhere"
+    budget = f" (budget {format_bytes(crawl.budget.limit_bytes)})" if crawl.budget else ""
     return (
-        f"This crawl cost {format_bytes(meter.wire_bytes)} of pool {crawl.pool} "
+        f"This crawl cost {format_bytes(meter.wire_bytes)}{budget} of pool {crawl.pool} "
         f"({meter.up_bytes:,} bytes up, {meter.down_bytes:,} down) for {requests:,} requests "
         f"through {crawl.lanes.used} proxies: {where}."
     )

@@ -14,6 +14,7 @@ from scrapy.downloadermiddlewares.retry import get_retry_request
 from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.utils.httpobj import urlparse_cached
 
+from rf_core.budget import Leave
 from rf_core.refusals import REFUSAL_HEADER, Action, Refusal
 from rf_core.targets import join
 from rf_scrapy import compat
@@ -35,6 +36,9 @@ _PROXIED_SCHEMES: Final = frozenset({"http", "https"})
 _REROUTES: Final = 5
 _GATEWAY_WAITS: Final = 8
 _NO_LANE_SECONDS: Final = 0.5
+_SETTLE_SECONDS: Final = 0.2
+_FOR_GOOD_SECONDS: Final = 86_400.0
+_HEADS_AND_TLS: Final = 1_024
 
 
 class GatewayRefusedError(IgnoreRequest):
@@ -97,6 +101,7 @@ class ProxyMiddleware:
         flight = self._crawl.release(request)
         if flight is None or not flight.handle:
             return response
+        self._crawl.settle(flight, _size_of(response))
         refusal = self._refusal(response.headers.get(REFUSAL_HEADER), flight)
         if refusal is None:
             self._crawl.succeeded()
@@ -132,11 +137,15 @@ class ProxyMiddleware:
         parts = urlparse_cached(request)
         domain = (parts.hostname or "").lower()
         target = join(domain, parts.port or (443 if parts.scheme == "https" else 80))
+        if crawl.budget is not None:
+            leave = crawl.budget.ask(domain, crawl.meter.billed_bytes)
+            if leave is not Leave.GO:
+                return self._hold_back(request, leave)
         lane = crawl.lanes.take(target)
         if lane is not None:
             self._assign(request, lane, target, domain)
             return None
-        if crawl.lanes.turning:
+        if crawl.lanes.can_serve(target):
             return self._when_turned(request, target, domain)
         if crawl.refill():
             return crawl.again(request, _NO_LANE_SECONDS)
@@ -144,18 +153,28 @@ class ProxyMiddleware:
         self._without_proxy(request, "no proxy is left that works")
         return None
 
+    def _hold_back(self, request: Request, leave: Leave) -> Awaitable[Request]:
+        """Keep a request that the budget does not allow now, or not in this crawl at all.
+
+        It is parked either way: what is left at the end goes back to the scheduler and its JOBDIR.
+        """
+        if leave is Leave.WAIT:
+            return self._crawl.again(request, _SETTLE_SECONDS)
+        self._crawl.stop("rf_budget_spent")
+        return self._crawl.again(request, _FOR_GOOD_SECONDS)
+
     async def _when_turned(self, request: Request, target: str, domain: str) -> Request | None:
         """Wait in place for a lane that turns: they are as many as requests, and it takes no time.
 
         When the crawl ends meanwhile the request goes back to where it came from.
         """
         crawl = self._crawl
-        while crawl.lanes.turning and not compat.is_closing(crawl.crawler):
+        while crawl.lanes.can_serve(target) and not compat.is_closing(crawl.crawler):
             lane = crawl.lanes.take(target)
             if lane is not None:
                 self._assign(request, lane, target, domain)
                 return None
-            await crawl.turned()
+            await crawl.turned(target)
         again: Request = request.replace(dont_filter=True)
         return again
 
@@ -164,7 +183,10 @@ class ProxyMiddleware:
         assert crawl.relay is not None  # noqa: S101 - checked by the caller, narrows for the type checker
         request.meta["proxy"] = crawl.relay.url
         request.headers["Proxy-Authorization"] = crawl.relay.authorization(lane.number)
-        crawl.flights[request] = Flight(target, time.monotonic(), lane.handle, lane.number, lane)
+        reserved = crawl.budget.reserve(domain) if crawl.budget is not None else 0
+        crawl.flights[request] = Flight(
+            target, time.monotonic(), lane.handle, lane.number, lane, domain, reserved
+        )
         pool = lane.credential.pool if lane.credential else crawl.pool
         crawl.meter.spend(pool, domain).requests += 1
 
@@ -224,6 +246,12 @@ def _says_direct(request: Request) -> bool:
     if meta.get("rf_proxy") is False or meta.get("dont_proxy"):
         return True
     return "proxy" in meta and meta["proxy"] is None
+
+
+def _size_of(response: Response) -> int:
+    """About what an answer took on the wire; the meter knows it exactly, but not by request."""
+    heads = sum(len(name) + sum(map(len, values)) for name, values in response.headers.items())
+    return len(response.body) + heads + _HEADS_AND_TLS
 
 
 def _gateway_wait(refusal: Refusal, waits: int) -> float:

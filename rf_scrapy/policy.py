@@ -1,14 +1,19 @@
-"""Before Scrapy's own retry: leaves a domain alone that says *slower*, and no other."""
+"""Before Scrapy's own retry: judges what targets answer.
+
+A domain that says *slower* is left alone, and no other. One that says *not you* is asked again from
+another exit.
+"""
 
 from __future__ import annotations
 
 import random
 import time
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from scrapy.exceptions import NotConfigured
 from scrapy.utils.httpobj import urlparse_cached
+from scrapy.utils.misc import build_from_crawler
 
 from rf_core.patience import Pause, answered, refused
 from rf_core.retry_after import parse_date, parse_retry_after
@@ -27,6 +32,7 @@ class BackoffMiddleware:
     def __init__(self, crawl: Crawl) -> None:
         self._crawl = crawl
         self._pauses: dict[str, Pause] = {}
+        self._bans = _ban_policy(crawl)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> BackoffMiddleware:
@@ -69,6 +75,8 @@ class BackoffMiddleware:
             return response
         if response.status in crawl.settings.backoff_http_codes:
             return self._refused(request, response, flight)
+        if flight.handle and self._bans.is_ban(request, response):
+            return self._banned(request, response, flight)
         domain = _domain(request)
         pause = self._pauses.get(domain)
         if pause is not None and pause.step:
@@ -100,6 +108,47 @@ class BackoffMiddleware:
         if attempts.backoffs > crawl.settings.backoff_retry_times:
             return response
         return crawl.again(request, outcome.pause.wait_seconds(now))
+
+    def _banned(
+        self, request: Request, response: Response, flight: Flight
+    ) -> Response | Awaitable[Request]:
+        """Change the exit; hand the answer on when enough of them were not wanted."""
+        crawl = self._crawl
+        crawl.verdicts["target_ban"] += 1
+        crawl.ban(flight)
+        attempts = crawl.attempts_of(request)
+        attempts.bans += 1
+        if attempts.bans > crawl.settings.ban_retry_times:
+            return response
+        return crawl.again(request, 0.0)
+
+
+class BanPolicy(Protocol):
+    """What `RF_BAN_POLICY` names."""
+
+    def is_ban(self, request: Request, response: Response) -> bool:
+        """Whether an answer means that this exit is not wanted."""
+
+
+class StatusBans:
+    """The policy without a setting: some statuses are bans."""
+
+    def __init__(self, codes: frozenset[int]) -> None:
+        self._codes = codes
+
+    def is_ban(self, _request: Request, response: Response) -> bool:
+        """Look at the status."""
+        return response.status in self._codes
+
+
+def _ban_policy(crawl: Crawl) -> BanPolicy:
+    chosen = crawl.settings.ban_policy
+    if chosen is None:
+        return StatusBans(crawl.settings.ban_http_codes)
+    policy: BanPolicy = (
+        build_from_crawler(chosen, crawl.crawler) if isinstance(chosen, type) else chosen
+    )
+    return policy
 
 
 def _domain(request: Request) -> str:

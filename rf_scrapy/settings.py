@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from scrapy.utils.misc import load_object
+
 from rf_core.errors import SettingsError
 from rf_core.redaction import Secret
+from rf_core.units import parse_bytes
 
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
@@ -86,6 +89,25 @@ def _rotation(value: Any) -> int | None:
     except ValueError:
         message = 'write "tunnel", "request", or a number of requests, as 20'
         raise ValueError(message) from None
+
+
+def _size(value: Any) -> int:
+    if "$" in str(value):
+        message = "write bytes, as 5 GB: this version knows no prices"
+        raise ValueError(message)
+    return parse_bytes(str(value))
+
+
+def _policy(value: Any) -> Any:
+    """A class with `is_ban(request, response)`, by itself or by its path."""
+    message = "write a class with a method is_ban(request, response), or its import path"
+    try:
+        policy = load_object(value) if isinstance(value, str) else value
+    except (ValueError, ImportError, AttributeError) as error:
+        raise ValueError(f"{message} ({error})") from None
+    if callable(getattr(policy, "is_ban", None)):
+        return policy
+    raise ValueError(message)
 
 
 def _only(choice: str) -> Callable[[Any], str]:
@@ -184,6 +206,34 @@ SETTINGS: Final = (
         _count(0, 1_000),
         "How often one request waits for its domain before its answer is handed on.",
     ),
+    Setting(
+        "RF_BAN_HTTP_CODES",
+        "ban_http_codes",
+        frozenset({403}),
+        _statuses,
+        "Answers of a target that mean *not you*: the exit is changed and the request tried again.",
+    ),
+    Setting(
+        "RF_BAN_RETRY_TIMES",
+        "ban_retry_times",
+        2,
+        _count(0, 1_000),
+        "How often one request is tried on another exit before its answer is handed on.",
+    ),
+    Setting(
+        "RF_BAN_POLICY",
+        "ban_policy",
+        None,
+        _policy,
+        "A class, or its path, whose `is_ban(request, response)` decides instead of the codes.",
+    ),
+    Setting(
+        "RF_BUDGET",
+        "budget",
+        None,
+        _size,
+        "What this crawl may spend, as `5 GB` or `300 MB`: a cap in wire bytes, not an alert.",
+    ),
     Setting("RF_ROBOTS", "robots", "proxy", _only("proxy"), "Where robots.txt is fetched through."),
     Setting("RF_MEDIA", "media", "proxy", _only("proxy"), "Where media files are fetched through."),
     Setting("RF_PROFILE", "profile", None, _text, "Profile of config.toml; as the variable."),
@@ -199,12 +249,8 @@ SETTINGS: Final = (
 )
 
 NOT_YET: Final[Mapping[str, str]] = {
-    "RF_BUDGET": "no spending cap is enforced by this version",
     "RF_FLOOR": "no floor is enforced by this version",
     "RF_ON_EXHAUSTED": "an exhausted pool always closes the crawl in this version",
-    "RF_BAN_HTTP_CODES": "bans are not judged by this version",
-    "RF_BAN_RETRY_TIMES": "bans are not judged by this version",
-    "RF_BAN_POLICY": "bans are not judged by this version",
 }
 """Settings that exist in the plan only. Taking them silently would promise what is not kept."""
 
@@ -245,6 +291,10 @@ class CrawlSettings:
     backoff_http_codes: frozenset[int]
     backoff_max: float
     backoff_retry_times: int
+    ban_http_codes: frozenset[int]
+    ban_retry_times: int
+    ban_policy: Any
+    budget: int | None
     robots: str
     media: str
     profile: str | None

@@ -27,6 +27,7 @@ STATS: Final = (
     Stat("rf/wire_bytes/up", "Billed bytes sent to the gateway", lambda c: c.meter.up_bytes),
     Stat("rf/wire_bytes/down", "Billed bytes read from it", lambda c: c.meter.down_bytes),
     Stat("rf/spent_bytes", "Billed bytes, both ways", lambda c: c.meter.wire_bytes),
+    Stat("rf/budget_bytes", "What may be spent; 0 without a cap", lambda c: c.settings.budget or 0),
     Stat(
         "rf/unbilled_bytes",
         "Bytes of exchanges the gateway refused itself",

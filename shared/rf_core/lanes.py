@@ -6,6 +6,7 @@ crawler and the number of sockets does not grow with the size of an order. Invar
 * a refused credential is never handed out again;
 * a lane changes its credential only when nothing of it is in flight and its connections are gone;
 * fewer credentials than lanes is fine: they are shared (C-072), and never a reason to order again;
+* a credential that a target has banned is not sent there again while another is left;
 * a lane that turns after so many requests carries no more than these on one credential and one set
   of connections, also when they are in flight at once.
 """
@@ -15,9 +16,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import Final
 
 from rf_core.models import Proxy
+
+_NOBODY: Final[AbstractSet[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class Lanes:
         self._good: dict[str, Credential] = {}
         self._refused: set[str] = set()
         self._used: set[str] = set()
+        self._banned: dict[str, set[str]] = {}
         self._next = 0
 
     def __iter__(self) -> Iterator[Lane]:
@@ -98,10 +104,10 @@ class Lanes:
         """Lanes that can carry a request now."""
         return sum(1 for lane in self._lanes if lane.credential and not lane.retired)
 
-    @property
-    def turning(self) -> bool:
-        """Whether a lane that is not free now soon will be."""
-        return any(lane.retired and lane.handle in self._good for lane in self._lanes)
+    def can_serve(self, target: str) -> bool:
+        """Whether a credential is left that works and is not banned there."""
+        banned = self._banned.get(target, _NOBODY)
+        return any(handle not in banned for handle in self._good)
 
     @property
     def spare(self) -> int:
@@ -138,12 +144,13 @@ class Lanes:
         return self._lanes[number] if 0 <= number < len(self._lanes) else None
 
     def take(self, target: str) -> Lane | None:
-        """Put a request on the least busy lane, in turn; None when no lane has a credential."""
+        """Put a request on the least busy lane, in turn; None when no lane can carry it there."""
         size = len(self._lanes)
+        banned = self._banned.get(target, _NOBODY)
         best: Lane | None = None
         for step in range(size):
             lane = self._lanes[(self._next + step) % size]
-            if lane.credential is None or lane.retired:
+            if lane.credential is None or lane.retired or lane.handle in banned:
                 continue
             if best is None or lane.in_flight < best.in_flight:
                 best = lane
@@ -185,12 +192,47 @@ class Lanes:
                     free.append(lane)
         return tuple(free)
 
-    def renew(self, lane: Lane) -> bool:
-        """Give an unused lane its next credential; False when there is none left that works."""
+    def turn(self, number: int, handle: str) -> Lane | None:
+        """Let a lane take no more requests on a credential; return it when it is empty already."""
+        lane = self.lane(number)
+        if lane is None or lane.handle != handle or lane.retired:
+            return None
+        lane.retired = True
+        return None if lane.in_flight else lane
+
+    def ban(self, handle: str, target: str) -> None:
+        """Send a credential to that target no more.
+
+        When all of them are banned there the target begins anew: it may have forgotten by now.
+        """
+        banned = self._banned.setdefault(target, set())
+        banned.add(handle)
+        if not self.can_serve(target):
+            banned.clear()
+
+    def make_room(self, target: str) -> Lane | None:
+        """Retire an empty lane, so that a credential which the target has not banned gets one.
+
+        None when no lane is empty, or none is needed.
+        """
+        banned = self._banned.get(target, _NOBODY)
+        if not banned or not self.can_serve(target):
+            return None
+        lane = next((one for one in self._lanes if not one.in_flight and not one.retired), None)
+        if lane is not None:
+            lane.retired = True
+        return lane
+
+    def renew(self, lane: Lane, target: str = "") -> bool:
+        """Give an unused lane its next credential; False when there is none left that works.
+
+        Args:
+            target: Whom it is for: one that is banned there will not do, if there is another.
+        """
         if lane.in_flight:
             message = f"{lane!r} still carries requests"
             raise ValueError(message)
-        credential = self._next_credential()
+        credential = self._next_credential(self._banned.get(target, _NOBODY))
         lane.credential = credential
         lane.handle = credential.handle if credential else ""
         if credential:
@@ -199,13 +241,13 @@ class Lanes:
         lane.retired = False
         return credential is not None
 
-    def _next_credential(self) -> Credential | None:
+    def _next_credential(self, banned: AbstractSet[str]) -> Credential | None:
         """A new one, or else the one that has rested longest, in no other lane if possible."""
         if self._spare:
             return self._spare.popleft()
         taken = Counter(lane.handle for lane in self._lanes if not lane.retired)
-        # At most as many are in lanes as there are lanes: the search ends after that many.
-        handle = next((one for one in self._good if not taken[one]), None)
+        # As many as there are lanes are in lanes: the search soon ends, but for those banned.
+        handle = next((one for one in self._good if not taken[one] and one not in banned), None)
         if handle is None and self._good:
             handle = min(self._good, key=taken.__getitem__)
         if handle is None:

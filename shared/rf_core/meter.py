@@ -7,6 +7,7 @@ known who answered, bytes wait in a :class:`Tally`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -29,6 +30,8 @@ class Meter:
             stale connection.
         tunnels, exchanges: CONNECT tunnels that were established; plain http requests sent.
         replays: Requests sent again because a kept-alive connection had died unseen.
+        billed_bytes: Billed bytes, both ways, of all pools and domains.
+        limit_bytes: Where they must end: `at_limit` is called with the bytes that reach it.
     """
 
     spends: dict[tuple[str, str], Spend] = field(default_factory=dict)
@@ -36,6 +39,15 @@ class Meter:
     tunnels: int = 0
     exchanges: int = 0
     replays: int = 0
+    billed_bytes: int = 0
+    limit_bytes: int | None = None
+    at_limit: Callable[[], None] | None = None
+
+    def bill(self, count: int) -> None:
+        """Add bytes that a pool pays for; at the limit somebody is told, each time anew."""
+        self.billed_bytes += count
+        if self.limit_bytes is not None and self.billed_bytes >= self.limit_bytes and self.at_limit:
+            self.at_limit()
 
     def spend(self, pool: str, domain: str) -> Spend:
         """Return the account of that pool and domain, opened on first use."""
@@ -58,7 +70,7 @@ class Meter:
     @property
     def wire_bytes(self) -> int:
         """Billed bytes, both ways."""
-        return self.up_bytes + self.down_bytes
+        return self.billed_bytes
 
 
 class Tally:
@@ -79,6 +91,7 @@ class Tally:
             self._waiting_up += count
         else:
             self._spend.up_bytes += count
+            self._meter.bill(count)
 
     def down(self, count: int) -> None:
         """Count bytes read from the gateway."""
@@ -86,6 +99,7 @@ class Tally:
             self._waiting_down += count
         else:
             self._spend.down_bytes += count
+            self._meter.bill(count)
 
     def bill(self) -> None:
         """From now on, and for what has waited, the pool pays."""
@@ -93,7 +107,9 @@ class Tally:
             self._spend = self._meter.spend(*self._pool_domain)
             self._spend.up_bytes += self._waiting_up
             self._spend.down_bytes += self._waiting_down
+            waited = self._waiting_up + self._waiting_down
             self._waiting_up = self._waiting_down = 0
+            self._meter.bill(waited)
 
     def waive(self) -> None:
         """What has waited is free; what comes after waits again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
@@ -11,6 +12,7 @@ GIGABYTE: Final = 1_073_741_824
 BALANCE_QUANTUM: Final = GIGABYTE // 10_000
 """Bytes in the last digit of a balance: four decimals of a GB (C-091), about 107 kB."""
 
+_SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([A-Za-z]{0,2})", re.ASCII)
 _STEPS: Final = ((GIGABYTE, "GB"), (1 << 20, "MB"), (1 << 10, "kB"))
 
 
@@ -24,6 +26,24 @@ def gigabytes_to_bytes(gigabytes: float) -> int:
     return int(
         (Decimal(repr(gigabytes)) * GIGABYTE).to_integral_value(rounding=ROUND_HALF_EVEN),
     )
+
+
+def parse_bytes(text: str) -> int:
+    """Read a size as people write it: `5 GB`, `1.5gb`, `300 MB`, `2048`; binary, as the provider's.
+
+    Raises:
+        ValueError: it is none, or nothing at all.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    sizes = {unit.lower(): size for size, unit in _STEPS} | {"": 1, "b": 1}
+    if found is None or found[2].lower() not in sizes:
+        message = f"write a size, as 5 GB or 300 MB; not {text!r}"
+        raise ValueError(message)
+    count = int(Decimal(found[1]) * sizes[found[2].lower()])
+    if count < 1:
+        message = f"write a size above 0, as 5 GB; not {text!r}"
+        raise ValueError(message)
+    return count
 
 
 def format_bytes(count: float) -> str:

@@ -132,13 +132,12 @@ def test_a_lane_turns_after_its_share_of_requests_and_no_sooner_than_it_is_empty
     first, second = lanes.take("a:80"), lanes.take("a:80")
     assert first is second
     assert lanes.take("a:80") is None
-    assert lanes.turning
+    assert lanes.can_serve("a:80")
     before = first.handle
     assert lanes.release(first, "a:80") is False
     assert lanes.release(first, "a:80") is True
     assert lanes.renew(first)
     assert first.handle != before
-    assert not lanes.turning
     assert lanes.take("a:80") is first
 
 
@@ -162,7 +161,6 @@ def test_a_refused_credential_never_comes_round_again():
     refused = lanes.take("a:80")
     handle = refused.handle
     lanes.refuse(handle)
-    assert not lanes.turning
     lanes.release(refused, "a:80")
     lanes.renew(refused)
     seen = set()
@@ -200,3 +198,52 @@ def test_a_quarter_of_a_million_credentials_turn_as_quickly_as_sixteen():
 def test_no_lane_turns_before_it_has_carried_anything(each):
     with pytest.raises(ValueError, match="one request each"):
         Lanes(1, requests_each=each)
+
+
+def test_a_banned_credential_goes_elsewhere_but_not_there():
+    lanes = Lanes(2)
+    lanes.add(credentials(2))
+    banned = lanes.take("a:80")
+    lanes.ban(banned.handle, "a:80")
+    lanes.release(banned, "a:80")
+    assert {lanes.take("a:80").handle for _ in range(4)} == {lanes.lane(1).handle}
+    assert lanes.take("b:80").handle == banned.handle
+
+
+def test_an_empty_lane_makes_room_for_a_credential_that_is_not_banned():
+    lanes = Lanes(1)
+    lanes.add(credentials(3))
+    lane = lanes.lane(0)
+    handles = []
+    for _ in range(2):
+        handles.append(lane.handle)
+        lanes.ban(lane.handle, "a:80")
+        assert lanes.take("a:80") is None
+        assert lanes.make_room("a:80") is lane
+        assert lanes.make_room("a:80") is None, "it turns already"
+        assert lanes.renew(lane, "a:80")
+        taken = lanes.take("a:80")
+        assert taken.handle not in handles
+        lanes.release(taken, "a:80")
+
+
+def test_when_a_target_has_banned_everybody_it_begins_anew():
+    lanes = Lanes(2)
+    lanes.add(credentials(2))
+    for lane in lanes:
+        lanes.ban(lane.handle, "a:80")
+    assert lanes.can_serve("a:80")
+    assert lanes.take("a:80") is not None
+
+
+def test_a_lane_turns_when_asked_but_only_on_the_credential_that_was_meant():
+    lanes = Lanes(1)
+    lanes.add(credentials(2))
+    lane = lanes.take("a:80")
+    assert lanes.turn(0, "another") is None
+    assert lanes.turn(7, lane.handle) is None
+    assert lanes.turn(0, lane.handle) is None, "something is in flight"
+    assert lane.retired
+    assert lanes.release(lane, "a:80")
+    lanes.renew(lane)
+    assert lanes.turn(0, lane.handle) is lane

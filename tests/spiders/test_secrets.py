@@ -22,8 +22,8 @@ def secrets_of(sandbox):
     found = {sandbox.key}
     for row in sandbox.traffic()["traffic"]:
         if row["username"]:
-            found.add(credentials._password(row["username"]))
-            found.add(f"{row['username']}:{credentials._password(row['username'])}")
+            found.add(credentials.password(row["username"]))
+            found.add(f"{row['username']}:{credentials.password(row['username'])}")
     return found
 
 

@@ -141,6 +141,13 @@ class Relay:
             leg.hang_up()
         await asyncio.wait([leg.closed for leg in legs], timeout=self.limits.drain)
 
+    def cut(self) -> None:
+        """End every connection at once, whatever is on its way: the money is spent."""
+        for leg in list(self._legs):
+            leg.abort()
+        for upstream in list(self._connections):
+            upstream.abort()
+
     async def close(self) -> None:
         """Stop listening, let what is on its way arrive for a moment, close the rest. Repeatable.
 

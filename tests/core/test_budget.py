@@ -1,0 +1,113 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rf_core.budget import Budget, Leave
+from rf_core.meter import Meter, Tally
+
+MEGABYTE = 1_048_576
+
+
+def test_a_request_leaves_while_what_it_usually_takes_still_fits():
+    budget = Budget(100_000)
+    budget.settle("a", budget.reserve("a"), 20_000)
+    assert budget.ask("a", 0) is Leave.GO
+    assert budget.ask("a", 80_000) is Leave.GO
+    assert budget.ask("a", 80_001) is Leave.SPENT
+
+
+def test_what_is_under_way_is_set_aside_and_free_again_when_it_has_settled():
+    budget = Budget(100_000)
+    budget.settle("a", budget.reserve("a"), 30_000)
+    held = [budget.reserve("a") for _ in range(3)]
+    assert budget.reserved_bytes == 90_000
+    assert budget.ask("a", 0) is Leave.WAIT
+    budget.settle("a", held[0], 10_000)
+    assert budget.ask("a", 0) is Leave.GO
+    assert repr(budget) == "<Budget 100000 bytes, 60000 reserved>"
+
+
+def test_a_guess_serves_until_something_is_known_and_never_more_than_an_eighth():
+    assert Budget(100 * MEGABYTE).expected("a") == 65_536
+    assert Budget(80_000).expected("a") == 10_000
+
+
+def test_what_is_expected_is_what_nineteen_of_twenty_took_in_that_domain():
+    budget = Budget(100 * MEGABYTE)
+    for number in range(1, 65):
+        budget.settle("a", 0, number * 1_000)
+    assert budget.expected("a") == 61_000
+    assert budget.expected("b") == 65_536
+    for _ in range(64):
+        budget.settle("a", 0, 3_000)
+    assert budget.expected("a") == 3_000, "what was long ago is forgotten"
+
+
+def test_a_request_whose_size_is_not_known_teaches_nothing():
+    budget = Budget(100 * MEGABYTE)
+    budget.settle("a", budget.reserve("a"), None)
+    assert budget.reserved_bytes == 0
+    assert budget.expected("a") == 65_536
+
+
+@given(
+    st.lists(st.integers(500, 60_000), min_size=1, max_size=200),
+    st.integers(1, 16),
+    st.integers(300_000, 3_000_000),
+)
+def test_requests_no_larger_than_usual_never_reach_beyond_and_stop_early_by_one(sizes, room, limit):
+    """At any concurrency, whatever the order in which they end."""
+    budget, spent, under_way = Budget(limit), 0, []
+    biggest = max(sizes)
+    for _ in range(8):
+        budget.settle("a", 0, biggest)  # it is known how large they get
+    turn = 0
+    while True:
+        leave = budget.ask("a", spent)
+        if leave is Leave.GO and len(under_way) < room:
+            under_way.append((budget.reserve("a"), sizes[turn % len(sizes)]))
+            turn += 1
+            assert turn < 20_000
+            continue
+        if not under_way:
+            break
+        reserved, size = under_way.pop(turn % len(under_way))
+        spent += size
+        budget.settle("a", reserved, max(size, biggest))
+    assert spent <= limit
+    assert limit - spent < max(biggest, 2_048)
+    assert budget.reserved_bytes == 0
+
+
+def test_the_meter_tells_when_the_limit_is_reached_and_refusals_are_free():
+    told = []
+    meter = Meter(limit_bytes=1_000, at_limit=lambda: told.append(meter.billed_bytes))
+    refused = Tally(meter, "premium", "a")
+    refused.down(5_000)
+    refused.waive()
+    assert told == []
+    tally = Tally(meter, "premium", "a")
+    tally.up(300)
+    tally.bill()
+    tally.down(600)
+    assert told == []
+    tally.down(150)
+    assert told == [1_050]
+    assert meter.billed_bytes == meter.up_bytes + meter.down_bytes == meter.wire_bytes
+    assert meter.unbilled_bytes == 5_000
+
+
+def test_without_a_limit_nobody_is_told():
+    meter = Meter()
+    tally = Tally(meter, "premium", "a")
+    tally.bill()
+    tally.down(10**12)
+    assert meter.billed_bytes == 10**12
+
+
+@pytest.mark.parametrize("limit", [1, 7])
+def test_a_budget_that_is_too_small_for_anything_is_spent_at_once(limit):
+    assert Budget(limit).ask("a", 0) is Leave.GO, "nothing is known yet"
+    known = Budget(limit)
+    known.settle("a", 0, 5_000)
+    assert known.ask("a", 0) is Leave.SPENT
