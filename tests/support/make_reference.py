@@ -11,6 +11,9 @@ from support.contract_tests import named_by_tests
 
 from rf_sandbox.control_api import CALLS
 from rf_sandbox.faults import KINDS
+from rf_sandbox.pages.routing import ANY, READ
+from rf_sandbox.pages.site import PAGES as SITE_PAGES
+from rf_sandbox.pages.visits import EVENTS
 from rf_sandbox.switches import READINGS, of_profile
 from rf_scrapy.extension import FINISH_REASONS
 from rf_scrapy.settings import META_NOT_YET, NOT_YET, SETTINGS
@@ -119,7 +122,31 @@ def _contract():
     return {"contract": lines}
 
 
-PAGES = {"scrapy.md": _scrapy, "sandbox.md": _sandbox, "contract.md": _contract}
+def _site():
+    return {
+        "pages": [
+            "| address | method | what it answers |",
+            "|---|---|---|",
+            *(f"| `{one.address}` | {_methods(one)} | {one.about} |" for one in SITE_PAGES),
+        ],
+        "events": [
+            "| event | what happened |",
+            "|---|---|",
+            *(f"| `{name}` | {meaning} |" for name, meaning in EVENTS.items()),
+        ],
+    }
+
+
+def _methods(page):
+    return {READ: "GET", ANY: "any"}.get(page.methods, ", ".join(page.methods))
+
+
+PAGES = {
+    "scrapy.md": _scrapy,
+    "sandbox.md": _sandbox,
+    "site.md": _site,
+    "contract.md": _contract,
+}
 """Page → what its tables are."""
 
 

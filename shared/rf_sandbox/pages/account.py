@@ -39,12 +39,12 @@ def _login(site: SiteState, reason: str, status: int) -> Reply:
 
 def _enter(site: SiteState, asked: Asked) -> Reply:
     if not site.members.is_form_sent_back(asked.cookie(_VISITOR), asked.form("token")):
-        site.visits.events["forms_refused"] += 1
+        site.visits.happened("forms_refused")
         return _login(site, "form", 403)
     if (asked.form("username"), asked.form("password")) != (USER_NAME, PASSWORD):
-        site.visits.events["logins_refused"] += 1
+        site.visits.happened("logins_refused")
         return _login(site, "password", 403)
-    site.visits.events["logins"] += 1
+    site.visits.happened("logins")
     cookie = site.members.enter(asked.client, site.now())
     return redirect("/account", 303, _set(_SESSION, cookie))
 
@@ -55,7 +55,7 @@ def _session(site: SiteState, asked: Asked) -> Session | Reply:
     if isinstance(shown, Session):
         return shown
     if shown != "none":
-        site.visits.events[f"sessions_dropped_{shown}"] += 1
+        site.visits.happened(f"sessions_dropped_{shown}")
     return redirect(f"/login?reason={shown}", 302, _unset(_SESSION))
 
 
@@ -96,7 +96,7 @@ def _checkout(site: SiteState, asked: Asked) -> Reply:
         return session
     if not session.cart:
         return redirect("/cart", 303)
-    site.visits.events["orders"] += 1
+    site.visits.happened("orders")
     return redirect(f"/orders/{site.members.order(session)}", 303)
 
 

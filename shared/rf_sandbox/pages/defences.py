@@ -26,7 +26,7 @@ def _robots(_site: SiteState, asked: Asked) -> Reply:
 
 
 def _private(site: SiteState, asked: Asked, path: str) -> Reply:
-    site.visits.events["private"] += 1
+    site.visits.happened("private")
     link = f'<a href="/private/{_following(path)}">more</a>'
     return page("Private", f"<p>robots.txt asks crawlers to stay out, {asked.client}</p>{link}")
 
@@ -37,7 +37,7 @@ def _ratelimit(site: SiteState, asked: Asked) -> Reply:
     judged = site.guard.judge(f"ratelimit {who}", site.now(), bounds)
     if judged.outcome == "welcome":
         return text("welcome")
-    site.visits.events["limited"] += 1
+    site.visits.happened("limited")
     return text("slower", 429, **{"Retry-After": judged.retry_after})
 
 
@@ -56,10 +56,10 @@ def _guarded(site: SiteState, asked: Asked, path: str) -> Reply:
     scope = asked.query("scope")[:_LONGEST_SCOPE]
     judged = site.guard.judge(f"guarded {scope} {asked.client}", site.now(), bounds)
     if judged.outcome == "banned":
-        site.visits.events["banned"] += 1
+        site.visits.happened("banned")
         return page("Access denied", f"<h1>{asked.client} is banned</h1>", 403)
     if judged.outcome == "slower":
-        site.visits.events["captchas" if over == "captcha" else "limited"] += 1
+        site.visits.happened("captchas" if over == "captcha" else "limited")
         return _OVER[over](judged)
     link = f'<a rel="next" href="/guarded/{_following(path)}">next</a>'
     return page("Guarded", f'<h1 id="welcome">Welcome</h1>{link}')

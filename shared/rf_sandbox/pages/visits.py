@@ -15,6 +15,20 @@ _MOST_SHOWN: Final = 256
 _LONGEST_TARGET: Final = 512
 _OTHERS: Final = "others"
 
+EVENTS: Final = {
+    "private": "somebody was where `robots.txt` asks not to go",
+    "limited": "429 or what stood for it, at `/ratelimit` and `/guarded`",
+    "captchas": "a captcha was shown instead",
+    "banned": "403 because of a ban",
+    "logins": "somebody logged in",
+    "logins_refused": "the user name or the password was wrong",
+    "forms_refused": "a login without the token of its visitor",
+    "sessions_dropped_address": "a session was shown from another address",
+    "sessions_dropped_expired": "a session was shown too late",
+    "orders": "a cart was ordered",
+}
+"""What is counted besides requests and bytes."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -81,6 +95,12 @@ class Visits:
                 faults,
             )
         )
+
+    def happened(self, event: str) -> None:
+        """Count one of `EVENTS`."""
+        if event not in EVENTS:
+            raise KeyError(event)
+        self.events[event] += 1
 
     def count_bytes(self, client: str, received: int, sent: int) -> None:
         """Count what crossed a connection."""
