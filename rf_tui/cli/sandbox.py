@@ -44,16 +44,13 @@ def _port_option(name: str, what: str) -> Callable[[_Command], _Command]:
 @click.option(
     "--seed",
     type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Same seed, same keys, user names and exits.",
+    help="Same seed, same keys, user names and exits.  [default: 0, or that of --state]",
 )
 @click.option(
     "--profile",
     type=click.Choice(_PROFILES),
-    default="documented",
-    show_default=True,
-    help="Which reading of the API's open questions to play.",
+    help="Which reading of the API's open questions to play.  "
+    "[default: documented, or that of --state]",
 )
 @_port_option("api", "the REST API")
 @_port_option("gateway", "the proxy gateway")
@@ -75,11 +72,17 @@ def _port_option(name: str, what: str) -> Callable[[_Command], _Command]:
     metavar="HOST:PORT",
     help="Another address of this machine that the gateway may reach. Repeatable.",
 )
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep everything in that directory, and go on from there: after a kill too.",
+)
 def sandbox(
     *,
     ready_file: Path | None,
-    seed: int,
-    profile: str,
+    seed: int | None,
+    profile: str | None,
     api_port: int,
     gateway_port: int,
     control_port: int,
@@ -88,6 +91,7 @@ def sandbox(
     api_tls_port: int,
     clock: str,
     targets: tuple[str, ...],
+    state: Path | None,
 ) -> None:
     """Serve a sandbox on loopback until SIGTERM or Ctrl+C.
 
@@ -99,6 +103,7 @@ def sandbox(
             Clock,
             Ports,
             PortTakenError,
+            StateError,
             read_pace,
             run_foreground,
             write_ready_file,
@@ -134,7 +139,10 @@ def sandbox(
             profile=profile,
             allowed_targets=allowed,
             announce=announce,
+            state=state,
         )
+    except StateError as error:
+        raise click.ClickException(str(error)) from None
     except PortTakenError as error:
         raise click.ClickException(error.strerror or str(error)) from None
     except OSError as error:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import trustme
 
+from rf_sandbox.store import damaged, write_private
+
 _NAMES = ("localhost", "127.0.0.1", "::1")
 _MOST_NAMES = 1_024
 
@@ -16,14 +18,22 @@ _MOST_NAMES = 1_024
 class Authority:
     """Makes TLS contexts that trust in `path` recognizes.
 
+    One that `keeps` is the same the next time, so that clients go on trusting it.
+
     Names under `localhost` get a certificate each when they are first asked for: a wildcard
     directly under a top-level name is valid to no client.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._authority = trustme.CA(organization_name="sandbox authority")
+    def __init__(self, folder: Path, *, keeps: bool = False) -> None:
         self.path = folder / "sandbox-ca.pem"
-        self._authority.cert_pem.write_to_path(str(self.path))
+        key = folder / "sandbox-ca-key.pem"
+        if keeps and self.path.exists() and key.exists():
+            self._authority = _kept(self.path, key)
+        else:
+            self._authority = trustme.CA(organization_name="sandbox authority")
+            if keeps:
+                write_private(key, self._authority.private_key_pem.bytes())
+            write_private(self.path, self._authority.cert_pem.bytes())
         self._own = self._authority.issue_cert(*_NAMES)
         self._context_of = lru_cache(maxsize=_MOST_NAMES)(self._issue)
 
@@ -54,6 +64,13 @@ class Authority:
 
     def _issue(self, name: str) -> ssl.SSLContext:
         return _context(self._authority.issue_cert(name))
+
+
+def _kept(path: Path, key: Path) -> trustme.CA:
+    try:
+        return trustme.CA.from_pem(path.read_bytes(), key.read_bytes())
+    except ValueError as error:
+        raise damaged(path, error) from None
 
 
 def _context(certificate: trustme.LeafCert) -> ssl.SSLContext:

@@ -37,6 +37,10 @@ class Control:
         self._first_windows = deepcopy(world.windows)
         self._first_switches = deepcopy(world.switches)
 
+    def changed(self) -> None:
+        """Have it kept, where anything is: before whoever asked for it hears that it is done."""
+        self._world.changed()
+
     def state(self) -> dict[str, Any]:
         """The account, exact balances, keys without their secrets, windows, refusals so far."""
         account = self._world.account

@@ -133,6 +133,7 @@ def make_control(control: Control, token: str) -> ASGIApp:
                 if not isinstance(body, dict) and path not in _TAKE_LISTS:
                     raise ControlError("the body must be a JSON object")
                 answer = work(control, request, body)
+                control.changed()
                 return answer if isinstance(answer, Response) else JSONResponse(answer)
             except (ValueError, RecursionError) as error:
                 return _error(400, str(error))

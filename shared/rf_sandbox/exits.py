@@ -19,6 +19,7 @@ from rf_sandbox.switches import Switches
 
 _SPACE: Final = 1 << 22
 _STRIDE: Final = 2_654_435_761  # odd, so that it visits every address before any comes again
+_BACK: Final = pow(_STRIDE, -1, _SPACE)
 _HOMES: Final = 127 << 24 | 64 << 16
 _CARRIERS: Final = 127 << 24 | 128 << 16
 _MOST_SESSIONS: Final = 1 << 20
@@ -80,12 +81,20 @@ class Exits:
         if now < session.until:
             self._begin(username, session, now)
 
-    def resume(self, used: Iterable[str]) -> None:
-        """Go on after these addresses, the last of them used last."""
+    @property
+    def walk(self) -> list[int]:
+        """How far the exits of homes and carriers have come, for `resume`."""
+        return list(self._next.values())
+
+    def resume(self, walk: Iterable[int], used: Iterable[str]) -> None:
+        """Go on from there, and after all of these addresses that lie ahead."""
+        self._next = dict(zip(self._next, walk, strict=True))
         for address in used:
             number = int(IPv4Address(address))
             first = _CARRIERS if number >= _CARRIERS else _HOMES
-            self._next[first] = (number - first) % _SPACE
+            ahead = (number - first - self._next[first]) * _BACK % _SPACE
+            if ahead < _SPACE // 2:
+                self._next[first] = (number - first) % _SPACE
 
     def forget(self) -> None:
         """End every session."""

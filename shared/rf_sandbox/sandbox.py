@@ -20,12 +20,14 @@ from rf_sandbox.gateway import Patience, make_room
 from rf_sandbox.listeners import Ports, PortTakenError
 from rf_sandbox.pages import Site
 from rf_sandbox.servers import STOP_SECONDS, Servers
+from rf_sandbox.store import StateError
 
 __all__ = [
     "Clock",
     "PortTakenError",
     "Ports",
     "Sandbox",
+    "StateError",
     "read_pace",
     "run_foreground",
     "write_ready_file",
@@ -40,15 +42,21 @@ class Sandbox:
     Its methods may be called from any thread and answer as the control API does.
 
     Args:
-        seed: Same seed, same keys, user names and exits.
+        seed: Same seed, same keys, user names and exits; 0 unless a kept one has another.
         pools: Another account's pools; the first is the default one.
         site: The site to crawl, for other limits than the usual ones.
         ports: Ports to listen on instead of free ones.
         clock: The clock of windows, sessions, rows and meters: `real`, `virtual` (stands still
             until `advance`), `scaled:N`, or a `Clock`.
-        profile: How open questions of the API are read at first: `documented` or `adverse`.
+        profile: How open questions of the API are read at first: `documented` or `adverse`;
+            `documented` unless a kept one has another.
         patience: How long the gateway waits.
         allowed_targets: What the gateway may reach besides the sandbox's own site.
+        state: A directory to keep everything in: a sandbox that starts there again goes on where
+            that one was, killed or closed. What it holds comes before `pools`.
+
+    Raises:
+        StateError: that directory cannot be used; says why and what to do.
 
     Attributes:
         ready: What `rf sandbox` prints, as a dict.
@@ -57,14 +65,15 @@ class Sandbox:
     def __init__(
         self,
         *,
-        seed: int = 0,
+        seed: int | None = None,
         pools: Sequence[Pool] | None = None,
         site: Site | None = None,
         ports: Ports | None = None,
         clock: str | Clock = "real",
-        profile: str = "documented",
+        profile: str | None = None,
         patience: Patience | None = None,
         allowed_targets: frozenset[tuple[str, int]] = frozenset(),
+        state: Path | None = None,
     ) -> None:
         self._servers = Servers(
             seed=seed,
@@ -75,6 +84,7 @@ class Sandbox:
             profile=profile,
             patience=patience,
             allowed_targets=allowed_targets,
+            state=state,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -132,7 +142,9 @@ class Sandbox:
 
     def _ask(self, work: Callable[[], _Result]) -> _Result:
         async def call() -> _Result:
-            return work()
+            result = work()
+            self._servers.world.changed()
+            return result
 
         return self._in_loop(call())
 
@@ -246,17 +258,19 @@ class Sandbox:
 
 def run_foreground(
     *,
-    seed: int,
+    seed: int | None,
     ports: Ports,
     clock: Clock,
-    profile: str,
+    profile: str | None,
     allowed_targets: frozenset[tuple[str, int]],
     announce: Callable[[dict[str, Any]], None],
+    state: Path | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
         PortTakenError: naming the port.
+        StateError: the state cannot be kept there; says why and what to do.
     """
     make_room()
 
@@ -267,6 +281,7 @@ def run_foreground(
             clock=clock,
             profile=profile,
             allowed_targets=allowed_targets,
+            state=state,
         )
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()

@@ -25,7 +25,9 @@ from rf_sandbox.gateway import Gateway, Patience
 from rf_sandbox.listeners import HOST, Ports, WebServer, bind_all
 from rf_sandbox.pages import Site
 from rf_sandbox.pages.faults import Strikes
+from rf_sandbox.persistence import Persistence, chosen
 from rf_sandbox.site import SiteConnection
+from rf_sandbox.store import Store
 from rf_sandbox.world import make_world
 
 STOP_SECONDS: Final = 5.0
@@ -37,15 +39,18 @@ class Servers:
     def __init__(
         self,
         *,
-        seed: int = 0,
+        seed: int | None = None,
         ports: Ports | None = None,
         pools: dict[str, Pool] | None = None,
         site: Site | None = None,
         clock: Clock | None = None,
-        profile: str = "documented",
+        profile: str | None = None,
         patience: Patience | None = None,
         allowed_targets: frozenset[tuple[str, int]] = frozenset(),
+        state: Path | None = None,
     ) -> None:
+        store = None if state is None else Store(state)
+        seed, profile = chosen(store, seed, profile)
         self.world = make_world(seed, pools, clock, profile)
         self.world.allowed_targets = allowed_targets
         self.site = site or Site(now=self.world.now)
@@ -56,6 +61,10 @@ class Servers:
         self._ports = ports or Ports()
         self._patience = patience
         self._folder: Path | None = None
+        self._persistence: Persistence | None = None
+        if store is not None:
+            self._persistence = Persistence(store, self.world, self.control_token)
+            self.control_token = self._persistence.wake()
         self._gateway: Gateway | None = None
         self._listeners: list[asyncio.Server] = []
         self._web: list[tuple[WebServer, asyncio.Task[None]]] = []
@@ -65,11 +74,11 @@ class Servers:
 
         Raises:
             PortTakenError: naming the port.
+            StateError: the kept authority is damaged.
         """
+        authority = self._authority()
         sockets = bind_all(self._ports)
         port = {name: sock.getsockname()[1] for name, sock in sockets.items()}
-        self._folder = Path(tempfile.mkdtemp(prefix="rf-sandbox-"))
-        authority = Authority(self._folder)
         site_tls = authority.context(self._strikes.on_handshake)
         self.site.plain = f"http://{HOST}:{port['site']}"
         self.site.secure = f"https://localhost:{port['site_tls']}"
@@ -109,8 +118,16 @@ class Servers:
                 await asyncio.wait_for(task, STOP_SECONDS)
         self._listeners.clear()
         self._web.clear()
+        if self._persistence is not None:
+            self._persistence.close()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _authority(self) -> Authority:
+        if self._persistence is not None:
+            return Authority(self._persistence.folder, keeps=True)
+        self._folder = Path(tempfile.mkdtemp(prefix="rf-sandbox-"))
+        return Authority(self._folder)
 
     async def _serve(
         self, app: ASGIApp, sock: socket.socket, tls: ssl.SSLContext | None = None
@@ -122,7 +139,8 @@ class Servers:
 
     def _document(self, port: dict[str, int], ca_path: Path) -> dict[str, Any]:
         api = f"http://{HOST}:{port['api']}{BASE}"
-        key = self.world.account.keys[0].secret
+        keys = self.world.account.keys
+        key = next((key for key in keys if not key.revoked), keys[0]).secret
         return {
             "api": api,
             "api_tls": f"{self.world.api_tls}{BASE}",

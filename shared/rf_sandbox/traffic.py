@@ -29,7 +29,8 @@ class Row:
     """One http request or tunnel, while it lives and after.
 
     `bytes_up` and `bytes_down` are what crossed the client's connection, `billed_bytes` what was
-    billed of both. `untold` and `is_archived` are the meter's own.
+    billed of both. The last two are the meter's own: bytes that `on_row` was not told of, and
+    whether the row is out of the list.
     """
 
     seq: int
@@ -105,6 +106,7 @@ class Traffic:
     Attributes:
         billed_bytes: What was billed so far, by pool.
         on_row: Told of a row at its end, and whenever 32 KiB of it have not been told.
+        on_forget: Told that everything is forgotten.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class Traffic:
         self.billed_bytes: dict[str, int] = {}
         self.archive = Archive()
         self.on_row: Callable[[Row], None] | None = None
+        self.on_forget: Callable[[], None] | None = None
         self._now = now
         self._switches = switches or Switches()
         self._usage = Usage(self._switches)
@@ -153,8 +156,9 @@ class Traffic:
             self._hold(row)
         row.bytes_up += count
         self._bill(row, count - free)
-        if self.on_row is not None:
-            self._tell(row, count)
+        row.untold += count
+        if row.untold >= _UNTOLD_BYTES or row.ended is not None:
+            self._tell(row)
 
     def down(self, row: Row, count: int, free: int = 0) -> None:
         """Count bytes that go to the client; `free` of them are not billed (C-167)."""
@@ -162,8 +166,9 @@ class Traffic:
             self._hold(row)
         row.bytes_down += count
         self._bill(row, count - free)
-        if self.on_row is not None:
-            self._tell(row, count)
+        row.untold += count
+        if row.untold >= _UNTOLD_BYTES or row.ended is not None:
+            self._tell(row)
 
     def end(self, row: Row, outcome: str, now: float) -> None:
         """Close a row; the first word stands."""
@@ -171,8 +176,7 @@ class Traffic:
             self._hold(row)
             row.outcome = outcome
             row.ended = now
-            if self.on_row is not None:
-                self.on_row(row)
+            self._tell(row)
 
     def excuse(self, row: Row) -> None:
         """Make an exchange free after all: the gateway itself has refused the rest of it."""
@@ -183,8 +187,7 @@ class Traffic:
             if row.is_archived:
                 self.archive.add(row, 0, -1)
             row.billed = False
-            if self.on_row is not None:
-                self.on_row(row)
+            self._tell(row)
 
     def has_balance(self, pool: str) -> bool:
         """Whether a pool may still be used (C-166)."""
@@ -217,33 +220,46 @@ class Traffic:
         self._pages.append(page)
         return page
 
+    @property
+    def last_seq(self) -> int:
+        """The number of the newest row."""
+        return self._last_seq
+
+    def all_pieces(self) -> Page:
+        """Every row that is kept, as it is at this moment."""
+        page = Page(list(self.rows), self._pages)
+        self._pages.append(page)
+        return page
+
     def forget(self) -> None:
         """Start with no rows; what is still alive is counted no more."""
         for row in self.rows:
-            if row.ended is None:
-                self._hold(row)
-                row.billed = False
+            self._hold(row)
+            row.billed, row.is_archived = False, True
         self.rows.clear()
         self.billed_bytes.clear()
         self.archive = Archive()
         self._usage = Usage(self._switches)
         self._last_seq = 0
+        if self.on_forget is not None:
+            self.on_forget()
 
     # After a restart
 
-    def remember(self, archive: Archive, rows: list[Row]) -> None:
-        """Go on from rows that were kept, oldest first; balances are the account's business."""
-        self.archive = archive
+    def remember(self, archive: Archive, rows: list[Row], last_seq: int) -> None:
+        """Go on from what was kept, rows in their order: bill all of it once more."""
+        self.archive, self.rows, self._last_seq = archive, rows, last_seq
         for domain, (count, requests) in archive.usage.items():
             self._usage.remember(domain, count, requests)
-        self.billed_bytes = dict(archive.bytes)
-        self.rows = rows
+        billed = dict(archive.bytes)
         for row in rows:
             if row.billed:
-                self.billed_bytes[row.pool] = self.billed_bytes.get(row.pool, 0) + row.billed_bytes
+                billed[row.pool] = billed.get(row.pool, 0) + row.billed_bytes
                 self._usage.add(row.started, row.pool, row.domain, row.billed_bytes, 1)
         self._usage.settle()
-        self._last_seq = rows[-1].seq if rows else archive.rows
+        for pool, count in billed.items():
+            self.account.pools[pool].balance_bytes -= count
+        self.billed_bytes = billed
         self._archive_oldest()
 
     def _after(self, seq: int) -> list[Row]:
@@ -260,10 +276,9 @@ class Traffic:
             if row.is_archived:
                 self.archive.add(row, count, 0)
 
-    def _tell(self, row: Row, count: int) -> None:
-        row.untold += count
-        if self.on_row is not None and (row.untold >= _UNTOLD_BYTES or row.ended is not None):
-            row.untold = 0
+    def _tell(self, row: Row) -> None:
+        row.untold = 0
+        if self.on_row is not None and not row.is_archived:
             self.on_row(row)
 
     def _hold(self, row: Row) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,12 +51,19 @@ class World:
     api_tls: str = ""
     site_ports: frozenset[int] = frozenset()
     allowed_targets: frozenset[tuple[str, int]] = frozenset()
+    on_change: Callable[[], None] | None = None
 
     def record(self, method: str, path: str, status: int, key_last4: str) -> None:
         """Add a call to the journal."""
         self.journal.append(
             Call(len(self.journal) + 1, self.now(), method, path, status, key_last4)
         )
+        self.changed()
+
+    def changed(self) -> None:
+        """Say that something other than traffic has changed, for those who keep it."""
+        if self.on_change is not None:
+            self.on_change()
 
     def may_reach(self, host: str, port: int) -> bool:
         """Whether the gateway may go there: the sandbox's own site, or what the user named."""

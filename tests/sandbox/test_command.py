@@ -1,4 +1,3 @@
-import contextlib
 import json
 import signal
 import socket
@@ -10,38 +9,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.commands import TIMEOUT, run, started
 from support.wire import Wire
-
-COMMAND = [sys.executable, "-c", "from rf_tui.cli.main import run; raise SystemExit(run())"]
-TIMEOUT = 30
-
-
-@contextlib.contextmanager
-def started(*options, **popen):
-    """`rf sandbox` with its ready document, stopped at the end whatever happens."""
-    process = subprocess.Popen(
-        [*COMMAND, "sandbox", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **popen,
-    )
-    try:
-        yield process, json.loads(process.stdout.readline())
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate(timeout=TIMEOUT)
-
-
-def run(*options):
-    return subprocess.run(
-        [*COMMAND, "sandbox", *options],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
 
 
 def test_it_prints_one_line_of_json_and_the_environment_apart():
