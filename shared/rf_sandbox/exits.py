@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from itertools import islice
 from typing import Final
 
@@ -90,7 +89,7 @@ class Exits:
         """Go on from there, and after all of these addresses that lie ahead."""
         self._next = dict(zip(self._next, walk, strict=True))
         for address in used:
-            number = int(IPv4Address(address))
+            number = int.from_bytes(bytes(map(int, address.split("."))), "big")
             first = _CARRIERS if number >= _CARRIERS else _HOMES
             ahead = (number - first - self._next[first]) * _BACK % _SPACE
             if ahead < _SPACE // 2:

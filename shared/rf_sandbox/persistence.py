@@ -33,6 +33,7 @@ from rf_sandbox.world import World
 logger = logging.getLogger(__name__)
 
 _REWRITE_AT: Final = 64 * 1024 * 1024
+_REWRITE_AT_START: Final = 4 * 1024 * 1024
 _DAMAGE: Final = (ValueError, KeyError, TypeError, IndexError, AttributeError)
 
 
@@ -65,6 +66,7 @@ class Persistence:
         self._store = store
         self._world = world
         self._facts: dict[str, Any] = {}
+        self._killed: list[Row] = []
         self._starts_over = False
         self._behind = False
         self._arrivals: dict[tuple[int, str], tuple[int, float]] = {}
@@ -80,7 +82,10 @@ class Persistence:
             if self._store.facts is not None:
                 self._restore(self._store.facts)
             self._keep_facts()
-            self._rewrite_at_once()
+            if self._store.logged > _REWRITE_AT_START:
+                self._rewrite_at_once()
+            else:
+                self._append([row_record(row) for row in self._killed])
         except OSError as error:
             self._store.close()
             message = f"{self.folder} cannot be written ({error.strerror}): choose another."
@@ -251,6 +256,7 @@ class Persistence:
         for row in rows:
             if row.ended is None:
                 row.outcome, row.ended = KILLED, world.now()
+                self._killed.append(row)
         last_seq = max(replay.archived_up_to, rows[-1].seq if rows else 0)
         world.traffic.remember(replay.archive, rows, last_seq)
         world.credentials.remember(replay.orders)

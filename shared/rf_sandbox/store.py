@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 FORMAT: Final = 1
 _FACTS: Final = "state.json"
 _UNFINISHED: Final = "state.new"
@@ -217,7 +219,7 @@ def _lines(path: Path) -> Iterator[Any]:
             if not line.endswith(b"\n"):
                 return
             try:
-                yield json.loads(line)
+                yield msgspec.json.decode(line)
             except (ValueError, RecursionError) as error:
                 why = f"line {number}: {error}"
                 raise damaged(path, why) from None
