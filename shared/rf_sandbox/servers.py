@@ -53,8 +53,9 @@ class Servers:
         seed, profile = chosen(store, seed, profile)
         self.world = make_world(seed, pools, clock, profile)
         self.world.allowed_targets = allowed_targets
-        self.site = site or Site(now=self.world.now)
-        self.site.strikes = self._strikes = Strikes(self.world.faults)
+        self._strikes = Strikes(self.world.faults)
+        self.site = site or Site()
+        self.site.join(self.world.now, self._strikes)
         self.control = Control(self.world, self.site)
         self.control_token = secrets.token_urlsafe(24)
         self.ready: dict[str, Any] = {}

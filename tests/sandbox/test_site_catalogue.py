@@ -164,7 +164,7 @@ def test_a_listing_counts_without_looking():
 def test_a_crawl_from_the_front_page_reaches_the_whole_catalogue_by_links():
     """Links lead everywhere; robots keep out; what was fetched is what the manifest says."""
     with (
-        Sandbox(site=Site(now=lambda: 0.0, items=60)) as sandbox,
+        Sandbox(site=Site(items=60)) as sandbox,
         httpx.Client(base_url=sandbox.site_http, trust_env=False, timeout=10) as client,
     ):
         waiting, seen, hashes = ["/"], {"/"}, {}

@@ -29,7 +29,7 @@ def line(sandbox, caplog):
 @pytest.fixture
 def hasty():
     """A site that waits for a fifth of a second only."""
-    site = Site(now=time.time, head_seconds=0.2, idle_seconds=0.2)
+    site = Site(head_seconds=0.2, idle_seconds=0.2)
     with Sandbox(site=site) as sandbox:
         yield sandbox
 

@@ -2,11 +2,13 @@
 
 from email.utils import parsedate_to_datetime
 
+import httpx
 import pytest
 from support.sites import ask, header
 
 from rf_sandbox.pages import Site
 from rf_sandbox.pages.limits import Bounds
+from rf_sandbox.sandbox import Sandbox
 
 
 @pytest.fixture
@@ -142,3 +144,15 @@ def test_only_so_many_visitors_are_remembered(clock, monkeypatch):
     for n in range(30):
         ask(site, "/guarded/1", client=f"127.0.0.{n}")
     assert len(site.guard.known) == 10
+
+
+def test_a_site_in_a_sandbox_goes_by_the_sandboxs_clock():
+    """A ban of an hour is over when the clock has been turned by one."""
+    bounds = Bounds(requests=1, seconds=10, patience=0, ban_seconds=3_600)
+    with (
+        Sandbox(site=Site(bounds=bounds), clock="virtual") as sandbox,
+        httpx.Client(base_url=sandbox.site_http, trust_env=False) as client,
+    ):
+        assert [client.get("/guarded/1").status_code for _ in range(3)] == [200, 403, 403]
+        sandbox.advance(3_600)
+        assert client.get("/guarded/1").status_code == 200

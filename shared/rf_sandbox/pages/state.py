@@ -27,7 +27,8 @@ class SiteState:
     """The site's state.
 
     Attributes:
-        now: Unix seconds; everything but socket time-outs goes by it.
+        now: Unix seconds, a sandbox's own as soon as it is in one; everything but socket time-outs
+            goes by it.
         plain: Its own address without TLS, for links across.
         secure: Its own address with TLS.
         items: How much the catalogue holds.
@@ -38,7 +39,7 @@ class SiteState:
         strikes: What goes wrong by rule; none without a world around it.
     """
 
-    now: Callable[[], float]
+    now: Callable[[], float] = lambda: 0.0
     plain: str = ""
     secure: str = ""
     items: int = 50_000
@@ -55,6 +56,10 @@ class SiteState:
     busy: Counter[str] = field(default_factory=Counter)
     kept: Kept = field(default_factory=Kept)
     _dated: tuple[int, bytes] = (-1, b"")
+
+    def join(self, now: Callable[[], float], strikes: Strikes) -> None:
+        """Go by the clock and the faults of a sandbox."""
+        self.now, self.strikes = now, strikes
 
     def forget(self) -> None:
         """Start as if nobody had been here."""
