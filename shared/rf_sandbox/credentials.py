@@ -30,6 +30,8 @@ _SERIAL_BYTES: Final = 6
 _OPAQUE_EXTRA: Final = b"._"  # no dash, which tells masked names from plain ones
 _MARKS: Final = ":@/%#"  # each goes between or before the six parts of a password
 _MOST_READ: Final = 4_096
+_DEMO_NAME: Final = "demo-user-"
+_DEMO_PASSWORD: Final = hashlib.blake2b(b"demo", digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,11 @@ class Credentials:
 
     def demo(self, number: int) -> tuple[str, str]:
         """Return a credential that looks like one and never works (C-068)."""
-        return f"demo-user-{number}", hashlib.blake2b(b"demo", digest_size=8).hexdigest()
+        return f"{_DEMO_NAME}{number}", _DEMO_PASSWORD
+
+    def is_demo(self, username: str, password: str) -> bool:
+        """Whether it is one of those: refused by a status of its own (C-070)."""
+        return username.startswith(_DEMO_NAME) and password == _DEMO_PASSWORD
 
     def check(self, username: str, password: str) -> Credential | None:
         """Return what is known of a user name, or None when the password is not its own."""

@@ -157,6 +157,8 @@ def test_demo_credentials_are_never_recognised():
     demo = [credentials.demo(number) for number in range(100)]
     assert len({user for user, _ in demo}) == 100
     assert all(credentials.check(*one) is None for one in demo)
+    assert all(credentials.is_demo(*one) for one in demo)
+    assert not credentials.is_demo(*lines_of(credentials)[0])
 
 
 def test_a_pool_that_no_user_name_could_carry_is_refused():

@@ -1,6 +1,4 @@
 import json
-import threading
-import time
 
 import httpx
 import pytest
@@ -278,15 +276,14 @@ def test_every_window_holds_what_falls_into_it(steps):
                 assert 0 <= sum(shown.values()) - sum(sums.values()) <= sum(rest)
 
 
-def test_a_hundred_thousand_domains_are_shown_in_a_moment_and_leave_together():
+def test_a_hundred_thousand_domains_are_shown_and_leave_together():
     """C-095, C-097, C-099"""
     clock = TurnedClock(1_000_000.0)
     traffic = meter(clock, usage_window="trailing_24h")
     for number in range(100_000):
         exchange(traffic, number % 50, f"{number}.test")
-    started = time.perf_counter()
+    assert all(len(slot.domains) <= 256 for slot in traffic._usage._slots)  # never much at once
     shown = told(traffic)
-    assert time.perf_counter() - started < 2  # a fraction of it, on a machine of one's own
     assert [count for _, count, _ in shown] == [49] * 100
     assert shown == sorted(shown, key=lambda usage: (-usage[1], usage[0]))
     clock.now += 86_400
@@ -405,8 +402,8 @@ def test_what_was_alive_when_everything_was_forgotten_counts_no_more():
     assert begin(traffic).seq == 1
 
 
-def test_a_hundred_thousand_rows_keep_nobody_waiting():
-    """C-167: other calls go on while control writes them."""
+def test_other_calls_are_answered_while_a_hundred_thousand_rows_are_written():
+    """C-167"""
     with Sandbox() as sandbox:
         traffic = sandbox._servers.world.traffic
 
@@ -415,24 +412,26 @@ def test_a_hundred_thousand_rows_keep_nobody_waiting():
                 exchange(traffic, 1, pool="premium")
 
         sandbox._ask(fill)
-        with httpx.Client(
-            headers={"Authorization": f"Bearer {sandbox.control_token}"},
-            base_url=sandbox.control,
-            trust_env=False,
-            timeout=20,
-        ) as control:
-            documents = []
-            reader = threading.Thread(
-                target=lambda: documents.append(control.get("/traffic").content)
-            )
-            reader.start()
-            waits = []
-            while reader.is_alive():
-                started = time.perf_counter()
-                sandbox.state()
-                waits.append(time.perf_counter() - started)
-        rows = json.loads(documents[0])
+        headers = {"Authorization": f"Bearer {sandbox.control_token}"}
+        with (
+            httpx.Client(headers=headers, trust_env=False, timeout=20) as control,
+            control.stream("GET", f"{sandbox.control}/traffic") as answer,
+        ):
+            pieces = answer.iter_raw()
+            document = next(pieces)
+            during = exchange_in(sandbox, traffic)  # the first piece is here, the last is not
+            document += b"".join(pieces)
+        rows = json.loads(document)
         assert [row["seq"] for row in rows["traffic"]] == list(range(1, 100_001))
         assert rows["billed_bytes"]["premium"] == 100_000
-        assert len(waits) > 20
-        assert sorted(waits)[len(waits) // 2] < 0.05
+        assert during == 100_007
+
+
+def exchange_in(sandbox, traffic):
+    """An exchange in the sandbox's own loop; what was billed by then."""
+
+    def work():
+        exchange(traffic, 7, pool="premium")
+        return traffic.billed_bytes["premium"]
+
+    return sandbox._ask(work)
