@@ -26,6 +26,7 @@ from rf_core.redaction import mask_key
 from rf_core.snapshot import CrawlReport, DomainSpend
 from rf_scrapy.components import Component
 from rf_scrapy.parking import Parking
+from rf_scrapy.sessions import CrawlSessions
 from rf_scrapy.settings import CrawlSettings, read_settings, take_key, unknown_settings
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from scrapy.http import Response
 
     from rf_core.lanes import Lane
+    from rf_core.sessions import Held
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +85,7 @@ class Crawl:
         self.lanes: Lanes = Lanes(self.settings.live_proxies, self.settings.rotate)
         self.meter: Meter = Meter()
         self.budget = Budget(self.settings.budget) if self.settings.budget else None
+        self.sessions: CrawlSessions = CrawlSessions(self.settings, self._send_order)
         self.relay: Relay | None = None
         self.pool = self.settings.pool or ""
         self.orders: int = 0
@@ -181,6 +184,15 @@ class Crawl:
         """Wait a moment for a lane that is turning, or make one turn for that target."""
         if (lane := self.lanes.make_room(target)) is not None:
             self._renew(lane, target)
+        await self._lane_free()
+
+    async def lane_for(self, held: Held) -> None:
+        """Wait a moment for the lane of a session, or make one turn to its credential."""
+        if (lane := self.lanes.make_room_for(held.credential)) is not None:
+            self._renew(lane, held=held.credential)
+        await self._lane_free()
+
+    async def _lane_free(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_TURN_SECONDS):
                 await self._turned.wait()
@@ -196,7 +208,7 @@ class Crawl:
         """Never use a credential again; its lanes get the next one, its connections are closed."""
         for lane in self.lanes.refuse(handle):
             self._renew(lane)
-        if not self.lanes.spare:
+        if not self.sessions.known.lose(handle) and not self.lanes.spare:
             self.refill()
 
     def ban(self, flight: Flight) -> None:
@@ -205,6 +217,8 @@ class Crawl:
         A sticky credential is not sent there again; a rotating one gets another exit with its next
         connections.
         """
+        if self.sessions.known.lose(flight.handle):
+            return
         if self.settings.proxy_type.endswith("sticky"):
             self.lanes.ban(flight.handle, flight.target)
         elif (lane := self.lanes.turn(flight.number, flight.handle)) is not None:
@@ -224,16 +238,16 @@ class Crawl:
         """A credential works: later refusals start counting anew."""
         self._refills = 0
 
-    def _renew(self, lane: Lane, target: str = "") -> None:
-        task = asyncio.get_running_loop().create_task(self._hang_up(lane, target))
+    def _renew(self, lane: Lane, target: str = "", held: Credential | None = None) -> None:
+        task = asyncio.get_running_loop().create_task(self._hang_up(lane, target, held))
         self._hang_ups.add(task)
         task.add_done_callback(self._hang_ups.discard)
 
-    async def _hang_up(self, lane: Lane, target: str) -> None:
+    async def _hang_up(self, lane: Lane, target: str, held: Credential | None) -> None:
         if self.relay is not None:
             await self.relay.hang_up(lane.number)
         if not lane.in_flight and lane.retired:
-            self.lanes.renew(lane, target)
+            self.lanes.renew(lane, target, held)
             self._turned.set()
             self._turned.clear()
 
@@ -247,7 +261,6 @@ class Crawl:
             logger.error("No more proxies: %s", error)
 
     async def _order(self) -> Batch:
-        assert self._session is not None  # noqa: S101 - opened by `open`, narrows for the type checker
         settings = self.settings
         order = Order(
             pool=settings.pool,
@@ -257,6 +270,10 @@ class Crawl:
             session_minutes=settings.session_minutes,
             quantity=settings.quantity or 2 * settings.live_proxies,
         )
+        return await self._send_order(order)
+
+    async def _send_order(self, order: Order) -> Batch:
+        assert self._session is not None  # noqa: S101 - opened by `open`, narrows for the type checker
         batch = await self._session.order(order)
         self.orders += 1
         return batch

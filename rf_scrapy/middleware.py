@@ -20,6 +20,7 @@ from rf_core.targets import join
 from rf_scrapy import compat
 from rf_scrapy.components import PROXY, REPORTER, require
 from rf_scrapy.crawl import Crawl, Flight, crawl_of
+from rf_scrapy.sessions import SESSION
 from rf_scrapy.settings import META_NOT_YET
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ class ProxyMiddleware:
             leave = crawl.budget.ask(domain, crawl.meter.billed_bytes)
             if leave is not Leave.GO:
                 return self._hold_back(request, leave)
+        if request.meta.get(SESSION) is not None:
+            return self._in_session(request, target, domain)
         lane = crawl.lanes.take(target)
         if lane is not None:
             self._assign(request, lane, target, domain)
@@ -152,6 +155,17 @@ class ProxyMiddleware:
         crawl.stop("rf_no_proxies")
         self._without_proxy(request, "no proxy is left that works")
         return None
+
+    async def _in_session(self, request: Request, target: str, domain: str) -> Request | None:
+        """Send a request on its session's lane; one whose session is over goes round once more."""
+        crawl = self._crawl
+        while (held := crawl.sessions.of(request)) and not compat.is_closing(crawl.crawler):
+            lane = crawl.lanes.hold(held.credential, target)
+            if lane is not None:
+                self._assign(request, lane, target, domain)
+                return None
+            await crawl.lane_for(held)
+        return await crawl.again(request, 0.0)
 
     def _hold_back(self, request: Request, leave: Leave) -> Awaitable[Request]:
         """Keep a request that the budget does not allow now, or not in this crawl at all.

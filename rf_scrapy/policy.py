@@ -6,6 +6,7 @@ another exit.
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Awaitable
@@ -15,10 +16,15 @@ from scrapy.exceptions import NotConfigured
 from scrapy.utils.httpobj import urlparse_cached
 from scrapy.utils.misc import build_from_crawler
 
+from rf_core.errors import ResiFactoryError
 from rf_core.patience import Pause, answered, refused
 from rf_core.retry_after import parse_date, parse_retry_after
 from rf_scrapy.components import BACKOFF, REPORTER, require
 from rf_scrapy.crawl import Crawl, Flight, crawl_of
+from rf_scrapy.middleware import NoProxyError
+from rf_scrapy.sessions import SESSION
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -53,13 +59,35 @@ class BackoffMiddleware:
         if self._crawl.parking.is_announced(request):
             return self._arrive(request)
         wait = self._wait_seconds(request)
-        return self._crawl.again(request, wait) if wait else None
+        if wait:
+            return self._crawl.again(request, wait)
+        return self._join(request) if self._has_session(request) else None
+
+    def _has_session(self, request: Request) -> bool:
+        crawl = self._crawl
+        return request.meta.get(SESSION) is not None and crawl.relay is not None
+
+    async def _join(self, request: Request) -> None:
+        """Choose the session before the cookies are: its jar goes with its exit.
+
+        Raises:
+            NoProxyError: no credential can be had for it.
+        """
+        try:
+            await self._crawl.sessions.join(request)
+        except ResiFactoryError as error:
+            logger.error("%s has no session: %s", request, error)
+            raise NoProxyError(str(error)) from error
 
     async def _arrive(self, request: Request) -> Request | None:
         """A request that came straight back waits in place, then asks once more."""
         await self._crawl.parking.arrive(request)
         wait = self._wait_seconds(request)
-        return await self._crawl.again(request, wait) if wait else None
+        if wait:
+            return await self._crawl.again(request, wait)
+        if self._has_session(request):
+            await self._join(request)
+        return None
 
     def _wait_seconds(self, request: Request) -> float:
         pause = self._pauses.get(_domain(request))
@@ -81,6 +109,7 @@ class BackoffMiddleware:
         pause = self._pauses.get(domain)
         if pause is not None and pause.step:
             self._pauses[domain] = answered(pause, sent_at=flight.sent_at)
+        crawl.sessions.left(request)
         return response
 
     def _refused(

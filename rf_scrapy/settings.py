@@ -77,17 +77,14 @@ def _statuses(value: Any) -> frozenset[int]:
 def _rotation(value: Any) -> int | None:
     """After how many requests to rotate; None is a tunnel's whole life."""
     text = str(value).strip()
-    if text == "tunnel":
+    if text in {"tunnel", "session"}:
         return None
     if text == "request":
         return 1
-    if text == "session":
-        message = 'write "tunnel", "request" or a number: sessions are not in this version'
-        raise ValueError(message)
     try:
         return _count(1, 1_000_000)(value)
     except ValueError:
-        message = 'write "tunnel", "request", or a number of requests, as 20'
+        message = 'write "tunnel", "request", "session", or a number of requests, as 20'
         raise ValueError(message) from None
 
 
@@ -153,7 +150,8 @@ SETTINGS: Final = (
         "session_minutes",
         None,
         _count(1, 1_440),
-        "How long a sticky credential keeps its exit; the pool's default without it.",
+        "How long a sticky credential keeps its exit; the pool's default without it, 10 for an "
+        "`rf_session`.",
     ),
     Setting(
         "RF_ROTATE",
@@ -161,7 +159,8 @@ SETTINGS: Final = (
         "tunnel",
         _rotation,
         "When a new exit is taken: with every `tunnel` (kept alive, the cheapest), with every "
-        "`request`, or after so many requests, as `20`.",
+        "`request`, or after so many requests, as `20`. Requests of an `rf_session` keep theirs; "
+        '`"session"` is `"tunnel"` for all others.',
     ),
     Setting(
         "RF_LIVE_PROXIES",
@@ -256,8 +255,6 @@ NOT_YET: Final[Mapping[str, str]] = {
 
 META_NOT_YET: Final = frozenset(
     {
-        "rf_session",
-        "rf_session_end",
         "rf_pool",
         "rf_country",
         "rf_state",

@@ -6,6 +6,7 @@ crawler and the number of sockets does not grow with the size of an order. Invar
 * a refused credential is never handed out again;
 * a lane changes its credential only when nothing of it is in flight and its connections are gone;
 * fewer credentials than lanes is fine: they are shared (C-072), and never a reason to order again;
+* a session's credential has a lane to itself, apart from those of other requests;
 * a credential that a target has banned is not sent there again while another is left;
 * a lane that turns after so many requests carries no more than these on one credential and one set
   of connections, also when they are in flight at once.
@@ -47,6 +48,8 @@ class Lane:
         handle: Name of its credential, or "".
         in_flight: Requests that carry its number.
         served: Requests that have carried it since it got its credential.
+        turned: When it got its credential, counted in turns of all lanes.
+        promised: The session's credential that it turns to.
         retired: It takes no more requests and gets its next credential when it is empty.
         targets: The same by target, as `host:port`: a connection with a request under way is
             never hung up to make room.
@@ -57,8 +60,16 @@ class Lane:
     handle: str = ""
     in_flight: int = 0
     served: int = 0
+    turned: int = 0
+    promised: str = ""
     retired: bool = False
     targets: Counter[str] = field(default_factory=Counter)
+
+    def board(self, target: str) -> None:
+        """Take a request on."""
+        self.in_flight += 1
+        self.served += 1
+        self.targets[target] += 1
 
     def __repr__(self) -> str:
         state = "retired" if self.retired else self.handle or "empty"
@@ -80,12 +91,14 @@ class Lanes:
             raise ValueError(message)
         self._requests_each = requests_each
         self._lanes = tuple(Lane(number) for number in range(size))
+        self._held = tuple(Lane(number) for number in range(size, 2 * size))
         self._spare: deque[Credential] = deque()
         self._good: dict[str, Credential] = {}
         self._refused: set[str] = set()
         self._used: set[str] = set()
         self._banned: dict[str, set[str]] = {}
         self._next = 0
+        self._turns = 0
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._lanes)
@@ -141,7 +154,8 @@ class Lanes:
 
     def lane(self, number: int) -> Lane | None:
         """Return the lane of that number, or None."""
-        return self._lanes[number] if 0 <= number < len(self._lanes) else None
+        lanes = self._lanes if number < len(self._lanes) else self._held
+        return lanes[number % len(lanes)] if 0 <= number < 2 * len(lanes) else None
 
     def take(self, target: str) -> Lane | None:
         """Put a request on the least busy lane, in turn; None when no lane can carry it there."""
@@ -159,12 +173,34 @@ class Lanes:
         if best is None:
             return None
         self._next = (best.number + 1) % size
-        best.in_flight += 1
-        best.served += 1
-        best.targets[target] += 1
+        best.board(target)
         if self._requests_each is not None and best.served >= self._requests_each:
             best.retired = True
         return best
+
+    def hold(self, credential: Credential, target: str) -> Lane | None:
+        """Put a request on the lane of its session's credential; None while that has none."""
+        handle = credential.handle
+        for lane in self._held:
+            if lane.handle == handle and not lane.retired:
+                lane.board(target)
+                return lane
+        return None
+
+    def make_room_for(self, credential: Credential) -> Lane | None:
+        """Retire the lane that has rested longest, for a session's credential to get it.
+
+        None when all are busy, or when one is on its way to it already.
+        """
+        handle = credential.handle
+        if any(lane.promised == handle for lane in self._held):
+            return None
+        empty = [lane for lane in self._held if not lane.in_flight and not lane.retired]
+        lane = min(empty, key=lambda one: one.turned, default=None)
+        if lane is not None:
+            lane.retired = True
+            lane.promised = handle
+        return lane
 
     def release(self, lane: Lane, target: str) -> bool:
         """Take a request off its lane; True when a retired lane has just become free of requests.
@@ -185,7 +221,7 @@ class Lanes:
         self._refused.add(handle)
         self._good.pop(handle, None)
         free = []
-        for lane in self._lanes:
+        for lane in (*self._lanes, *self._held):
             if lane.handle == handle and not lane.retired:
                 lane.retired = True
                 if not lane.in_flight:
@@ -223,20 +259,26 @@ class Lanes:
             lane.retired = True
         return lane
 
-    def renew(self, lane: Lane, target: str = "") -> bool:
+    def renew(self, lane: Lane, target: str = "", held: Credential | None = None) -> bool:
         """Give an unused lane its next credential; False when there is none left that works.
 
         Args:
             target: Whom it is for: one that is banned there will not do, if there is another.
+            held: The session's credential that it is for; a lane of sessions is empty without one.
         """
         if lane.in_flight:
             message = f"{lane!r} still carries requests"
             raise ValueError(message)
-        credential = self._next_credential(self._banned.get(target, _NOBODY))
+        credential = held
+        if lane.number < len(self._lanes):
+            credential = self._next_credential(self._banned.get(target, _NOBODY))
         lane.credential = credential
         lane.handle = credential.handle if credential else ""
         if credential:
             self._used.add(lane.handle)
+        self._turns += 1
+        lane.turned = self._turns
+        lane.promised = ""
         lane.served = 0
         lane.retired = False
         return credential is not None

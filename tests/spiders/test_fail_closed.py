@@ -96,7 +96,7 @@ def test_what_discovery_does_not_list_is_refused_before_a_call_is_spent(
 
 @pytest.mark.parametrize(
     "settings",
-    [{"RF_FLOOR": "5 GB"}, {"RF_LIVE_PROXIES": "many"}, {"RF_ROTATE": "session"}],
+    [{"RF_FLOOR": "5 GB"}, {"RF_LIVE_PROXIES": "many"}, {"RF_ROTATE": "always"}],
     ids=lambda settings: next(iter(settings)),
 )
 def test_a_setting_that_cannot_be_kept_stops_everything(sandbox, tmp_path, settings):
@@ -177,10 +177,10 @@ def test_a_request_that_asks_for_what_is_not_there_is_not_sent(sandbox, tmp_path
     class Sessions(scrapy.Spider):
         name = "sessions"
         async def start(self):
-            yield scrapy.Request("SITE/ip", meta={"rf_session": "a"})
+            yield scrapy.Request("SITE/ip", meta={"rf_country": "a"})
         def parse(self, response):
             yield {}
     """.replace("SITE", sandbox.site_http)
     outcome = crawl(tmp_path, code, ADDON, environment(tmp_path, sandbox))
-    assert "rf_session is not in this version" in outcome.log
+    assert "rf_country is not in this version" in outcome.log
     assert sandbox.state()["site"]["requests"] == 0

@@ -117,7 +117,7 @@ def test_with_tunnels_kept_the_bytes_are_those_of_one_static_credential(sandbox,
     assert done.stats["rf/exits/distinct"] == done.stats["rf/tunnels"]
 
 
-@pytest.mark.parametrize("value", ["session", "always", 0, -1, 2.5, True])
+@pytest.mark.parametrize("value", ["always", 0, -1, 2.5, True])
 def test_what_is_no_rotation_is_said_before_anything_is_spent(sandbox, tmp_path, value):
     spider = SPIDER.format(pages=1, site=sandbox.site_http, method="GET")
     done = crawl(tmp_path, spider, ADDON | {"RF_ROTATE": value}, environment(tmp_path, sandbox))

@@ -1,0 +1,128 @@
+"""Sessions: which credential belongs to a key of the spider's, and until when.
+
+A session is a stretch of requests that must share one exit and one cookie jar. It holds one sticky
+credential until its lease ends. When the provider's clock for a sticky credential starts is not
+documented (C-164): the lease counts from the order, which is the earliest of all readings, so an
+exit never changes inside a session whatever the reading.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from rf_core.lanes import Credential
+
+_MARGIN_SHARE: Final = 0.1
+_LONGEST_MARGIN: Final = 30.0
+_FRESH_SHARE: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A session that is going on.
+
+    Attributes:
+        key: The spider's name for it.
+        epoch: How many sessions of that key there have been, this one included: each has a cookie
+            jar of its own.
+        ends_at: When it takes no more requests, in the crawl's seconds.
+    """
+
+    key: str
+    epoch: int
+    credential: Credential
+    ends_at: float
+
+    @property
+    def jar(self) -> str:
+        """Name of its cookie jar."""
+        return f"rf:{self.key}:{self.epoch}"
+
+
+class Sessions:
+    """The sessions of one crawl, and the credentials that wait for one.
+
+    Args:
+        lease_seconds: How long a credential keeps its exit, counted from its order.
+    """
+
+    def __init__(self, lease_seconds: float) -> None:
+        self._lease = lease_seconds
+        self._margin = min(_LONGEST_MARGIN, lease_seconds * _MARGIN_SHARE)
+        self._held: dict[str, Held] = {}
+        self._epochs: dict[str, int] = {}
+        self._spare: deque[tuple[Credential, float]] = deque()
+        self._known: set[str] = set()
+        self.renewed = 0
+        self.broken = 0
+
+    def __len__(self) -> int:
+        """Sessions that are going on, or have not been missed since they ended."""
+        return len(self._held)
+
+    def __repr__(self) -> str:
+        return f"<Sessions {len(self._held)} held, {len(self._spare)} spare>"
+
+    @property
+    def begun(self) -> int:
+        """Sessions so far, of all keys."""
+        return sum(self._epochs.values())
+
+    @property
+    def spare(self) -> int:
+        """Credentials that wait for a session."""
+        return len(self._spare)
+
+    def add(self, credentials: Iterable[Credential], ordered_at: float) -> int:
+        """Take in what an order brought; return how many of them were new.
+
+        Args:
+            ordered_at: When the order was sent, in the crawl's seconds.
+        """
+        fresh = [one for one in credentials if one.handle not in self._known]
+        self._known.update(one.handle for one in fresh)
+        self._spare.extend((one, ordered_at) for one in fresh)
+        return len(fresh)
+
+    def find(self, key: str, now: float) -> Held | None:
+        """Return the session of a key, unless there is none or its lease is over."""
+        held = self._held.get(key)
+        if held is not None and now >= held.ends_at:
+            del self._held[key]
+            self.renewed += 1
+            return None
+        return held
+
+    def begin(self, key: str, now: float) -> Held | None:
+        """Begin a session on a credential of its own; None when none is left that is fresh enough.
+
+        One that has lost half of its lease by waiting would end sessions early: it is dropped.
+        """
+        while self._spare:
+            credential, ordered_at = self._spare.popleft()
+            if now - ordered_at > self._lease * (1 - _FRESH_SHARE):
+                continue
+            self._epochs[key] = self._epochs.get(key, 0) + 1
+            ends_at = ordered_at + self._lease - self._margin
+            held = Held(key, self._epochs[key], credential, ends_at)
+            self._held[key] = held
+            return held
+        return None
+
+    def end(self, key: str) -> None:
+        """End a session because its spider says so. Repeatable."""
+        self._held.pop(key, None)
+
+    def lose(self, handle: str) -> bool:
+        """End the session of a credential that is refused or not wanted; False if it has none.
+
+        Its next request begins another, with an exit and a jar of its own.
+        """
+        lost = [key for key, held in self._held.items() if held.credential.handle == handle]
+        for key in lost:
+            del self._held[key]
+            self.broken += 1
+        return bool(lost)
