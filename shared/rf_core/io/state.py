@@ -1,12 +1,15 @@
 """`state.db`: what the processes of this machine share, in one SQLite file only its owner reads.
 
-All access goes through one thread of its own, so an event loop never waits for a disk, and every
-error of SQLite becomes a :class:`~rf_core.errors.StateError` with a sentence.
+Access goes through one thread of its own, so an event loop never waits for a disk; a change of one
+small row takes less time than going there and back, and is made on the spot. Every error of SQLite
+becomes a :class:`~rf_core.errors.StateError` with a sentence.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 import shlex
 import sqlite3
 import time
@@ -17,52 +20,22 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from rf_core.errors import StateError
 from rf_core.io.folders import private_file, private_folder
+from rf_core.io.schema import MIGRATIONS
 
 _Params = ParamSpec("_Params")
 _Result = TypeVar("_Result")
 
-SCHEMA: Final = 1
+SCHEMA: Final = len(MIGRATIONS)
 FILE_NAME: Final = "state.db"
 _BUSY_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.02
+_GLANCES: Final = 4
+"""Another process is done with a row by the time one has looked a few times."""
+_SHORTEST_NAP: Final = 0.0005
+_LONGEST_NAP: Final = 0.002
+_CHECKPOINT_COMMITS: Final = 500
 
-_TABLES: Final = """
-CREATE TABLE windows (
-    key TEXT NOT NULL, grp TEXT NOT NULL, allowed INTEGER NOT NULL,
-    strangers INTEGER NOT NULL, strangers_until REAL NOT NULL,
-    hold_until REAL NOT NULL, observed_at REAL NOT NULL, boot TEXT NOT NULL,
-    PRIMARY KEY (key, grp)
-) STRICT;
-CREATE TABLE slots (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL, grp TEXT NOT NULL, holder TEXT NOT NULL,
-    taken_at REAL NOT NULL, frees_at REAL NOT NULL, settled INTEGER NOT NULL, boot TEXT NOT NULL
-) STRICT;
-CREATE INDEX slots_by_window ON slots (key, grp, frees_at);
-CREATE TABLE leases (
-    name TEXT PRIMARY KEY, holder TEXT NOT NULL, until REAL NOT NULL, boot TEXT NOT NULL
-) STRICT;
-CREATE TABLE parts (
-    key TEXT NOT NULL, part TEXT NOT NULL, fetched_at REAL NOT NULL, body TEXT NOT NULL,
-    PRIMARY KEY (key, part)
-) STRICT;
-CREATE TABLE balances (
-    key TEXT NOT NULL, pool TEXT NOT NULL, at REAL NOT NULL,
-    bytes INTEGER NOT NULL, spent INTEGER NOT NULL,
-    PRIMARY KEY (key, pool, at)
-) STRICT;
-CREATE TABLE crawls (
-    id TEXT PRIMARY KEY, key TEXT NOT NULL, updated_at REAL NOT NULL, finished_at REAL,
-    body TEXT NOT NULL
-) STRICT;
-CREATE INDEX crawls_by_time ON crawls (key, updated_at);
-CREATE TABLE spends (
-    crawl TEXT NOT NULL, pool TEXT NOT NULL, domain TEXT NOT NULL,
-    up INTEGER NOT NULL, down INTEGER NOT NULL, requests INTEGER NOT NULL,
-    PRIMARY KEY (crawl, pool, domain)
-) STRICT;
-"""
-
-
+_NOT_OPEN: Final = "state.db is not open."
 _ELSEWHERE: Final = "Point RF_STATE_DIR at a folder of yours on a disk with room."
 _AWAY: Final = "It is damaged; move it away: mv {path} {path}.broken"
 _WAYS_OUT: Final = (
@@ -75,12 +48,17 @@ _WAYS_OUT: Final = (
 
 
 class State:
-    """An open `state.db`: `run(work, …)` and `read(work, …)` call `work(connection, …)`."""
+    """An open `state.db`: `run(work, …)` and `read(work, …)` call `work(connection, …)`.
+
+    `run_swiftly` does so in the event loop's own thread, for work on one row.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
         self._folder = folder
         self._connection: sqlite3.Connection | None = None
+        self._swift: sqlite3.Connection | None = None
+        self._commits = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state.db")
         self._closed = False
 
@@ -123,6 +101,47 @@ class State:
         """
         return await self._in_thread(lambda: self._transaction("BEGIN", work, *args, **kwargs))
 
+    async def run_swiftly(
+        self,
+        work: Callable[Concatenate[sqlite3.Connection, _Params], _Result | None],
+        *args: _Params.args,
+        **kwargs: _Params.kwargs,
+    ) -> _Result:
+        """Run a function on one small row, here and now, in the event loop's own thread.
+
+        It takes some 20 µs. What could take long is left to others: while another process writes,
+        the loop goes on, and the thread brings the log into the database.
+
+        Args:
+            work: Made of single statements, of which only the last one writes. It returns None
+                when somebody else was quicker, and is run again.
+
+        Raises:
+            StateError: the database is locked, read-only, full or broken.
+        """
+        give_up_at = 0.0
+        while True:
+            for _ in range(_GLANCES):
+                try:
+                    result = work(self._in_use(self._swift), *args, **kwargs)
+                except sqlite3.Error as error:
+                    if not _is_busy(error):
+                        raise self._trouble(error) from error
+                else:
+                    if result is not None:
+                        return result
+            now = time.monotonic()
+            give_up_at = give_up_at or now + _BUSY_SECONDS
+            if now > give_up_at:
+                raise self._trouble(sqlite3.OperationalError("database is locked"))
+            await asyncio.sleep(random.uniform(_SHORTEST_NAP, _LONGEST_NAP))  # noqa: S311 - a pause
+
+    def count_commit(self) -> None:
+        """Note a write of `run_swiftly`; now and then the thread brings the log into the file."""
+        self._commits += 1
+        if self._commits % _CHECKPOINT_COMMITS == 0 and not self._closed:
+            self._thread.submit(self._write_back)
+
     async def close(self) -> None:
         """Close the file. Repeatable."""
         if not self._closed:
@@ -139,22 +158,26 @@ class State:
         private_folder(self._folder)
         private_file(self.path)
         try:
-            connection = sqlite3.connect(
-                self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
+            self._connection = self._connect()
+            _share(self._connection)
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._migrate(self._connection)
+            self._swift = self._connect()
+            _share(self._swift)
+            self._swift.execute("PRAGMA synchronous = NORMAL")
+            self._swift.execute("PRAGMA wal_autocheckpoint = 0")
+            self._swift.execute("PRAGMA busy_timeout = 0")
         except sqlite3.Error as error:
-            raise self._trouble(error) from error
-        try:
-            _share(connection)
-            connection.execute("PRAGMA synchronous = NORMAL")
-            self._migrate(connection)
-        except sqlite3.Error as error:
-            connection.close()
+            self._close()
             raise self._trouble(error) from error
         except StateError:
-            connection.close()
+            self._close()
             raise
-        self._connection = connection
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
@@ -164,7 +187,7 @@ class State:
             message = f"{self.path} was written by a newer version of this program."
             raise StateError(message, way_out="Update it, or point RF_STATE_DIR elsewhere.")
         if version < SCHEMA:
-            for statement in _TABLES.split(";"):
+            for statement in ";".join(MIGRATIONS[version:]).split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {SCHEMA}")
         connection.execute("COMMIT")
@@ -176,9 +199,7 @@ class State:
         *args: _Params.args,
         **kwargs: _Params.kwargs,
     ) -> _Result:
-        connection = self._connection
-        if connection is None:
-            raise StateError("state.db is not open.")
+        connection = self._in_use(self._connection)
         try:
             connection.execute(begin)
             result = work(connection, *args, **kwargs)
@@ -191,10 +212,22 @@ class State:
             raise
         return result
 
-    def _close(self) -> None:
+    def _write_back(self) -> None:
+        """Bring the log into the database; whoever writes next does so if this cannot."""
         if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _in_use(self, connection: sqlite3.Connection | None) -> sqlite3.Connection:
+        if connection is None:
+            raise StateError("state.db has been closed." if self._closed else _NOT_OPEN)
+        return connection
+
+    def _close(self) -> None:
+        for connection in (self._swift, self._connection):
+            if connection is not None:
+                connection.close()
+        self._swift = self._connection = None
 
     def _trouble(self, error: sqlite3.Error) -> StateError:
         said = str(error)
@@ -213,12 +246,18 @@ def _share(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            if not _is_busy(error):
                 raise
             time.sleep(_PAUSE_SECONDS)
         else:
             return
     connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    """Whether somebody else is at it right now, for whichever of SQLite's reasons."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

@@ -1,68 +1,73 @@
-"""The rate-limit windows of a key, kept in `state.db` so that no process can overrun them alone."""
+"""The windows of a key, for whoever calls the API: wait for a slot, give it back, see what is left.
+
+Whoever waits asks again when its slot is due and not before; in between it costs nothing.
+"""
 
 from __future__ import annotations
 
 import os
+import random
 import secrets
-import sqlite3
-from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 from rf_core.errors import DeadlineError
-from rf_core.governor import (
-    Granted,
-    Priority,
-    Slot,
-    Wait,
-    Window,
-    decide,
-    lease_end,
-    observe,
-    refused,
-    settled_end,
-)
+from rf_core.governor import Priority
 from rf_core.io.clock import Clock
 from rf_core.io.state import State
+from rf_core.io.stores import SharedStore, Store, WindowName
+from rf_core.ledger import ID_BITS, Ask, Later, Report, Taken
 from rf_core.protocol import DOCUMENTED_LIMITS, WINDOW_SECONDS, RateHeaders
 from rf_core.snapshot import Headroom
 
-_LONGEST_NAP: Final = 5.0
+_SHORTEST_NAP: Final = 0.001
+_JITTER_WINDOWS: Final = 1 / 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """A slot in hand: give it back with :meth:`Windows.settle` when the answer has come."""
 
-    slot: int
     group: str
-    taken_at: float
+    taken: Taken
 
 
 class Windows:
-    """Both windows of one key, for all processes of the machine.
+    """Both windows of one key.
 
     Args:
+        kept: The machine's state, where all its processes share them, or any other store.
         key: The key's fingerprint.
         holder: Who asks, for the monitor to show: `monitor`, `crawl books`.
-        window_seconds: For tests against a server whose windows are shorter than a minute.
+        window_seconds: For tests against a server whose windows are shorter than a minute; a store
+            of one's own knows its length itself.
+        chance: A number from 0 to 1, so that those who wake together do not ask together.
     """
 
     def __init__(
         self,
-        state: State,
+        kept: State | Store,
         key: str,
         *,
         holder: str,
         clock: Clock,
         window_seconds: float = WINDOW_SECONDS,
+        chance: Callable[[], float] = random.random,
     ) -> None:
-        self._state = state
-        self._key = key
+        self._store = (
+            SharedStore(kept, clock, window_seconds=window_seconds)
+            if isinstance(kept, State)
+            else kept
+        )
+        self._names = {group: WindowName(key, group) for group in DOCUMENTED_LIMITS}
         self._holder = holder
         self._clock = clock
-        self._boot = clock.boot_id()
-        self._window_seconds = window_seconds
+        self._chance = chance
+        self._jitter = self._store.window_seconds * _JITTER_WINDOWS
+        # Numbers of calls, unlike those of any other process that lives now.
+        self._numbers = count(secrets.randbits(ID_BITS - 1))
 
     async def acquire(
         self,
@@ -72,7 +77,7 @@ class Windows:
         within_seconds: float,
         timeout_seconds: float,
     ) -> Ticket:
-        """Wait for a slot and take it.
+        """Wait for a slot and take it: better priority first, then whoever asked first.
 
         Args:
             within_seconds: How long to wait at most.
@@ -80,22 +85,39 @@ class Windows:
 
         Raises:
             DeadlineError: no slot comes free in time; it says when one does.
-            StateError: the database cannot be used.
+            StateError: the store cannot be used.
         """
-        give_up_at = self._clock.monotonic() + within_seconds
-        while True:
-            now = self._clock.boottime()
-            outcome = await self._state.run(self._try, group, priority, now, timeout_seconds)
-            if isinstance(outcome, Ticket):
-                return outcome
-            left = give_up_at - self._clock.monotonic()
-            if outcome.seconds > left:
-                message = (
-                    f"The next free slot of {group} is {outcome.seconds:.0f} s away, "
-                    f"longer than this may wait."
-                )
-                raise DeadlineError(message, way_out="`rf limits` shows who uses the window.")
-            await self._clock.sleep(min(max(outcome.seconds, 0.01), _LONGEST_NAP))
+        number = next(self._numbers) % (1 << ID_BITS)
+        ask = Ask(number, self._holder, priority, timeout_seconds, within_seconds)
+        outcome = await self._store.acquire(self._names[group], ask)
+        if isinstance(outcome, Later):
+            outcome = await self._wait(group, ask, outcome)
+        return Ticket(group, outcome)
+
+    async def _wait(self, group: str, ask: Ask, later: Later) -> Taken:
+        name = self._names[group]
+        give_up_at = self._clock.monotonic() + ask.patience_seconds
+        outcome: Taken | Later = later
+        try:
+            while isinstance(outcome, Later):
+                await self._nap(group, outcome, give_up_at)
+                patience = give_up_at - self._clock.monotonic()
+                again = ask.again(asked_at=outcome.asked_at, patience_seconds=patience)
+                outcome = await self._store.acquire(name, again)
+        except BaseException:
+            await self._store.withdraw(name, ask)
+            raise
+        return outcome
+
+    async def _nap(self, group: str, later: Later, give_up_at: float) -> None:
+        if later.seconds > give_up_at - self._clock.monotonic():
+            message = (
+                f"The next free slot of {group} is {later.seconds:.0f} s away, "
+                f"longer than this may wait."
+            )
+            raise DeadlineError(message, way_out="`rf limits` shows who uses the window.")
+        nap = max(later.nap_seconds, _SHORTEST_NAP)
+        await self._clock.sleep(nap + self._jitter * self._chance())
 
     async def settle(
         self, ticket: Ticket, headers: RateHeaders, *, refused_after: float | None = None
@@ -105,158 +127,16 @@ class Windows:
         Args:
             refused_after: For a 429, the seconds it asked to wait (0 when it did not say).
         """
-        now = self._clock.boottime()
-        await self._state.run(self._settle, ticket, headers, now, refused_after)
+        report = Report(headers, refused_after)
+        await self._store.settle(self._names[ticket.group], ticket.taken, report)
 
     async def unsend(self, ticket: Ticket) -> None:
         """Give a slot back whose call never left this machine."""
-        await self._state.run(self._delete, ticket)
+        await self._store.withdraw(self._names[ticket.group], ticket.taken)
 
     async def headroom(self) -> tuple[Headroom, ...]:
         """Say what is left of each window, without a call."""
-        now = self._clock.boottime()
-        return await self._state.read(self._headroom, now)
-
-    # In the state's thread.
-
-    def _try(
-        self,
-        connection: sqlite3.Connection,
-        group: str,
-        priority: Priority,
-        now: float,
-        timeout_seconds: float,
-    ) -> Ticket | Wait:
-        window = self._window(connection, group)
-        outcome = decide(window, self._slots(connection, group, now), now, priority)
-        match outcome:
-            case Wait():
-                return outcome
-            case Granted():
-                until = lease_end(
-                    now, timeout_seconds=timeout_seconds, window_seconds=self._window_seconds
-                )
-                cursor = connection.execute(
-                    "INSERT INTO slots (key, grp, holder, taken_at, frees_at, settled, boot) "
-                    "VALUES (?, ?, ?, ?, ?, 0, ?)",
-                    (self._key, group, self._holder, now, until, self._boot),
-                )
-                return Ticket(cursor.lastrowid or 0, group, now)
-
-    def _settle(
-        self,
-        connection: sqlite3.Connection,
-        ticket: Ticket,
-        headers: RateHeaders,
-        now: float,
-        refused_after: float | None,
-    ) -> None:
-        connection.execute(
-            "UPDATE slots SET frees_at = ?, settled = 1 WHERE id = ?",
-            (settled_end(now, window_seconds=self._window_seconds), ticket.slot),
-        )
-        ours = sum(slot.frees_at > now for slot in self._slots(connection, ticket.group, now))
-        window = observe(
-            self._window(connection, ticket.group),
-            headers,
-            asked_at=ticket.taken_at,
-            now=now,
-            ours=ours,
-        )
-        if refused_after is not None:
-            window = refused(window, now=now, retry_after=refused_after)
-        self._keep(connection, window)
-
-    def _delete(self, connection: sqlite3.Connection, ticket: Ticket) -> None:
-        connection.execute("DELETE FROM slots WHERE id = ?", (ticket.slot,))
-
-    def _headroom(self, connection: sqlite3.Connection, now: float) -> tuple[Headroom, ...]:
-        result = []
-        for group in DOCUMENTED_LIMITS:
-            window = self._window(connection, group)
-            slots = [slot for slot in self._read_slots(connection, group) if slot.frees_at > now]
-            outcome = decide(window, slots, now, "interactive")
-            holders = Counter(slot.holder for slot in slots)
-            result.append(
-                Headroom(
-                    group=group,
-                    limit=window.limit,
-                    used=len(slots),
-                    foreign=window.strangers(now),
-                    next_slot_seconds=outcome.seconds if isinstance(outcome, Wait) else 0.0,
-                    holders=tuple(holders.most_common()),
-                    frees_in_seconds=tuple(sorted(slot.frees_at - now for slot in slots)),
-                )
-            )
-        return tuple(result)
-
-    def _slots(self, connection: sqlite3.Connection, group: str, now: float) -> list[Slot]:
-        connection.execute(
-            "DELETE FROM slots WHERE key = ? AND grp = ? AND frees_at <= ? AND boot = ?",
-            (self._key, group, now, self._boot),
-        )
-        # After a reboot the clock began anew: what was held then is held for one more window.
-        connection.execute(
-            "UPDATE slots SET boot = ?, taken_at = ?, frees_at = ? "
-            "WHERE key = ? AND grp = ? AND boot != ?",
-            (
-                self._boot,
-                now,
-                settled_end(now, window_seconds=self._window_seconds),
-                self._key,
-                group,
-                self._boot,
-            ),
-        )
-        return self._read_slots(connection, group)
-
-    def _read_slots(self, connection: sqlite3.Connection, group: str) -> list[Slot]:
-        rows = connection.execute(
-            "SELECT id, taken_at, frees_at, holder, settled FROM slots "
-            "WHERE key = ? AND grp = ? AND boot = ?",
-            (self._key, group, self._boot),
-        )
-        return [
-            Slot(number, taken_at, frees_at, holder, bool(settled))
-            for number, taken_at, frees_at, holder, settled in rows
-        ]
-
-    def _window(self, connection: sqlite3.Connection, group: str) -> Window:
-        row = connection.execute(
-            "SELECT allowed, strangers, strangers_until, hold_until, observed_at, boot "
-            "FROM windows WHERE key = ? AND grp = ?",
-            (self._key, group),
-        ).fetchone()
-        if row is None:
-            return Window(group, DOCUMENTED_LIMITS[group], seconds=self._window_seconds)
-        allowed, strangers, strangers_until, hold_until, observed_at, boot = row
-        if boot != self._boot:
-            return Window(group, allowed, seconds=self._window_seconds)
-        return Window(
-            group,
-            allowed,
-            strangers,
-            strangers_until,
-            hold_until,
-            observed_at,
-            self._window_seconds,
-        )
-
-    def _keep(self, connection: sqlite3.Connection, window: Window) -> None:
-        never = -1e18  # SQLite keeps no infinity in a STRICT column the way Python writes it.
-        connection.execute(
-            "INSERT OR REPLACE INTO windows VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                self._key,
-                window.group,
-                window.limit,
-                window.foreign,
-                max(window.foreign_until, never),
-                max(window.hold_until, never),
-                max(window.observed_at, never),
-                self._boot,
-            ),
-        )
+        return tuple([await self._store.headroom(name) for name in self._names.values()])
 
 
 def session_holder(name: str) -> str:

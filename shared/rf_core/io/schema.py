@@ -1,0 +1,56 @@
+"""The tables of `state.db`, version by version; what is written here never changes, only grows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_FIRST: Final = """
+CREATE TABLE windows (
+    key TEXT NOT NULL, grp TEXT NOT NULL, allowed INTEGER NOT NULL,
+    strangers INTEGER NOT NULL, strangers_until REAL NOT NULL,
+    hold_until REAL NOT NULL, observed_at REAL NOT NULL, boot TEXT NOT NULL,
+    PRIMARY KEY (key, grp)
+) STRICT;
+CREATE TABLE slots (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, grp TEXT NOT NULL, holder TEXT NOT NULL,
+    taken_at REAL NOT NULL, frees_at REAL NOT NULL, settled INTEGER NOT NULL, boot TEXT NOT NULL
+) STRICT;
+CREATE INDEX slots_by_window ON slots (key, grp, frees_at);
+CREATE TABLE leases (
+    name TEXT PRIMARY KEY, holder TEXT NOT NULL, until REAL NOT NULL, boot TEXT NOT NULL
+) STRICT;
+CREATE TABLE parts (
+    key TEXT NOT NULL, part TEXT NOT NULL, fetched_at REAL NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (key, part)
+) STRICT;
+CREATE TABLE balances (
+    key TEXT NOT NULL, pool TEXT NOT NULL, at REAL NOT NULL,
+    bytes INTEGER NOT NULL, spent INTEGER NOT NULL,
+    PRIMARY KEY (key, pool, at)
+) STRICT;
+CREATE TABLE crawls (
+    id TEXT PRIMARY KEY, key TEXT NOT NULL, updated_at REAL NOT NULL, finished_at REAL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX crawls_by_time ON crawls (key, updated_at);
+CREATE TABLE spends (
+    crawl TEXT NOT NULL, pool TEXT NOT NULL, domain TEXT NOT NULL,
+    up INTEGER NOT NULL, down INTEGER NOT NULL, requests INTEGER NOT NULL,
+    PRIMARY KEY (crawl, pool, domain)
+) STRICT;
+"""
+
+_PACKED_WINDOWS: Final = """
+ALTER TABLE windows RENAME TO former;
+CREATE TABLE windows (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, grp TEXT NOT NULL, version INTEGER NOT NULL,
+    boot TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (key, grp)
+) STRICT;
+INSERT INTO windows (key, grp, version, boot, body) SELECT key, grp, 0, boot, x'' FROM former;
+DROP TABLE former;
+DROP TABLE slots;
+"""
+"""A window that was in use comes over as one of which nothing is known: it begins with a pause."""
+
+MIGRATIONS: Final = (_FIRST, _PACKED_WINDOWS)
+"""Each makes the next version of the one before; the version is how many were applied."""
