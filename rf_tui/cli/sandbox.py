@@ -73,6 +73,11 @@ def _port_option(name: str, what: str) -> Callable[[_Command], _Command]:
     help="Another address of this machine that the gateway may reach. Repeatable.",
 )
 @click.option(
+    "--allow-external",
+    is_flag=True,
+    help="Reach real sites too, from this machine's own address: to rehearse what a crawl costs.",
+)
+@click.option(
     "--state",
     type=click.Path(path_type=Path),
     metavar="DIR",
@@ -91,6 +96,7 @@ def sandbox(
     api_tls_port: int,
     clock: str,
     targets: tuple[str, ...],
+    allow_external: bool,
     state: Path | None,
 ) -> None:
     """Serve a sandbox on loopback until SIGTERM or Ctrl+C.
@@ -106,7 +112,6 @@ def sandbox(
             StateError,
             read_pace,
             run_foreground,
-            write_ready_file,
         )
     except ModuleNotFoundError as error:
         way_out = 'pip install "resifactory-toolkit[sandbox]"'
@@ -120,12 +125,9 @@ def sandbox(
         raise CannotError(str(error)) from None
 
     def announce(ready: dict[str, Any]) -> None:
-        if ready_file is not None:
-            write_ready_file(ready_file, ready)
-        click.echo(json.dumps(ready))
-        sys.stdout.flush()
-        for name, value in ready["env"].items():
-            click.echo(f"export {name}={shlex.quote(value)}", err=True)
+        _announce(ready, ready_file)
+        if allow_external:
+            click.echo("# real sites are reached too, and see this machine's own address", err=True)
 
     allowed = frozenset(_target(text) for text in targets)
     ports = Ports(api_port, gateway_port, control_port, site_port, site_tls_port, api_tls_port)
@@ -139,6 +141,7 @@ def sandbox(
             profile=profile,
             allowed_targets=allowed,
             announce=announce,
+            allow_external=allow_external,
             state=state,
         )
     except StateError as error:
@@ -149,6 +152,17 @@ def sandbox(
         where = f" {error.filename}" if error.filename else ""
         message = f"The sandbox cannot start:{where} {error.strerror}."
         raise click.ClickException(message) from None
+
+
+def _announce(ready: dict[str, Any], ready_file: Path | None) -> None:
+    from rf_sandbox.sandbox import write_ready_file  # noqa: PLC0415 - an extra that is there by now
+
+    if ready_file is not None:
+        write_ready_file(ready_file, ready)
+    click.echo(json.dumps(ready))
+    sys.stdout.flush()
+    for name, value in ready["env"].items():
+        click.echo(f"export {name}={shlex.quote(value)}", err=True)
 
 
 def _target(text: str) -> tuple[str, int]:

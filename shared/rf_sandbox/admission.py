@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rf_sandbox.credentials import Credential
 from rf_sandbox.heads import Head, basic_credentials
+from rf_sandbox.reach import Denied
 from rf_sandbox.world import World
 
 
@@ -42,6 +43,7 @@ def judge(world: World, head: Head, host: str, port: int) -> Admitted | Refused:
         return Refused(407, "its key was revoked", username, ordered.pool)
     if not world.traffic.has_balance(ordered.pool):
         return Refused(402, "balance exhausted", username, ordered.pool)
-    if not world.may_reach(host, port):
-        return Refused(403, "this sandbox reaches its own site only", username, ordered.pool)
+    way = world.way(host, port)
+    if isinstance(way, Denied):
+        return Refused(403, way.why, username, ordered.pool)
     return Admitted(username, ordered)

@@ -11,6 +11,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from rf_sandbox.admission import Refused, judge
+from rf_sandbox.external import DeniedError
 from rf_sandbox.forward import Forward
 from rf_sandbox.heads import Head, join_target, own_answer
 from rf_sandbox.incoming import HEAD_LIMIT, Broken, Incoming, Wanted
@@ -141,6 +142,9 @@ class Client(asyncio.Protocol):
     async def _reach(self, leg: Forward | Tunnel, host: str, port: int) -> None:
         try:
             await self._gateway.connect(leg, host, port, leg.row.exit)
+        except DeniedError as denied:
+            self.world.traffic.excuse(leg.row)
+            leg.give_up(403, "destination_ip_prohibited", str(denied))
         except TimeoutError:
             leg.give_up(504, "connection_timeout", "the target did not accept in time")
         except ConnectionRefusedError:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from rf_sandbox.batches import BatchResponse
 from rf_sandbox.control import Control, ControlError
-from rf_sandbox.world import is_own_name
+from rf_sandbox.reach import is_own_name
 
 _MOST_DIGITS: Final = 18
 _Work = Callable[[Control, Request, Any], dict[str, Any] | Response]

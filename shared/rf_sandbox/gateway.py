@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from rf_sandbox.client import Client
-from rf_sandbox.world import World, site_address
+from rf_sandbox.external import DeniedError
+from rf_sandbox.reach import Denied, Here
+from rf_sandbox.world import World
 
 logger = logging.getLogger(__name__)
 
@@ -59,17 +61,25 @@ class Gateway:
     async def connect(
         self, protocol: asyncio.Protocol, host: str, port: int, exit_address: str
     ) -> None:
-        """Reach a target from an exit's address.
+        """Reach a target: on this machine from an exit's address, beyond it from our own.
 
         Raises:
+            DeniedError: it leads where we do not go.
             TimeoutError: it did not answer in time.
             OSError: it cannot be reached.
         """
-        address = site_address(host, port, self.world.site_ports)
-        bound = (exit_address, 0) if self._binds and address.startswith("127.") else None
+        way, external = self.world.way(host, port), self.world.external
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self.patience.connect):
-            await loop.create_connection(lambda: protocol, address, port, local_addr=bound)
+            if isinstance(way, Here):
+                binds = self._binds and way.address.startswith("127.")
+                bound = (exit_address, 0) if binds else None
+                await loop.create_connection(lambda: protocol, way.address, port, local_addr=bound)
+            elif isinstance(way, Denied) or external is None:
+                raise DeniedError("not reached any more")
+            else:
+                sock = await external.open(way.name, port)
+                await loop.create_connection(lambda: protocol, sock=sock)
 
 
 def _can_bind() -> bool:

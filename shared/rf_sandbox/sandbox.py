@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 
 from rf_sandbox.accounts import Pool
 from rf_sandbox.clock import Clock, read_pace
+from rf_sandbox.external import External
 from rf_sandbox.gateway import Patience, make_room
 from rf_sandbox.listeners import Ports, PortTakenError
 from rf_sandbox.pages import Site
@@ -52,6 +53,8 @@ class Sandbox:
             `documented` unless a kept one has another.
         patience: How long the gateway waits.
         allowed_targets: What the gateway may reach besides the sandbox's own site.
+        allow_external: Whether it reaches the public internet too, from this machine's own
+            address; or how it does.
         state: A directory to keep everything in: a sandbox that starts there again goes on where
             that one was, killed or closed. What it holds comes before `pools`.
 
@@ -73,6 +76,7 @@ class Sandbox:
         profile: str | None = None,
         patience: Patience | None = None,
         allowed_targets: frozenset[tuple[str, int]] = frozenset(),
+        allow_external: bool | External = False,
         state: Path | None = None,
     ) -> None:
         self._servers = Servers(
@@ -84,6 +88,7 @@ class Sandbox:
             profile=profile,
             patience=patience,
             allowed_targets=allowed_targets,
+            external=External() if allow_external is True else allow_external or None,
             state=state,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -264,6 +269,7 @@ def run_foreground(
     profile: str | None,
     allowed_targets: frozenset[tuple[str, int]],
     announce: Callable[[dict[str, Any]], None],
+    allow_external: bool = False,
     state: Path | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT.
@@ -281,6 +287,7 @@ def run_foreground(
             clock=clock,
             profile=profile,
             allowed_targets=allowed_targets,
+            external=External() if allow_external else None,
             state=state,
         )
         stopping = asyncio.Event()

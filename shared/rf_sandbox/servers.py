@@ -21,6 +21,7 @@ from rf_sandbox.certificates import Authority
 from rf_sandbox.clock import Clock
 from rf_sandbox.control import Control
 from rf_sandbox.control_api import make_control
+from rf_sandbox.external import External
 from rf_sandbox.gateway import Gateway, Patience
 from rf_sandbox.listeners import HOST, Ports, WebServer, bind_all
 from rf_sandbox.pages import Site
@@ -47,12 +48,14 @@ class Servers:
         profile: str | None = None,
         patience: Patience | None = None,
         allowed_targets: frozenset[tuple[str, int]] = frozenset(),
+        external: External | None = None,
         state: Path | None = None,
     ) -> None:
         store = None if state is None else Store(state)
         seed, profile = chosen(store, seed, profile)
         self.world = make_world(seed, pools, clock, profile)
         self.world.allowed_targets = allowed_targets
+        self.world.external = external
         self._strikes = Strikes(self.world.faults)
         self.site = site or Site()
         self.site.join(self.world.now, self._strikes)

@@ -10,7 +10,9 @@ from rf_sandbox.accounts import SCOPES, Account, Pool, default_pools
 from rf_sandbox.clock import Clock
 from rf_sandbox.credentials import Credentials
 from rf_sandbox.exits import Exits
+from rf_sandbox.external import External
 from rf_sandbox.faults import Faults
+from rf_sandbox.reach import Beyond, Denied, Here, way
 from rf_sandbox.switches import Switches, of_profile
 from rf_sandbox.traffic import Traffic
 from rf_sandbox.windows import RateWindows
@@ -51,6 +53,7 @@ class World:
     api_tls: str = ""
     site_ports: frozenset[int] = frozenset()
     allowed_targets: frozenset[tuple[str, int]] = frozenset()
+    external: External | None = None
     on_change: Callable[[], None] | None = None
 
     def record(self, method: str, path: str, status: int, key_last4: str) -> None:
@@ -65,23 +68,15 @@ class World:
         if self.on_change is not None:
             self.on_change()
 
-    def may_reach(self, host: str, port: int) -> bool:
-        """Whether the gateway may go there: the sandbox's own site, or what the user named."""
-        if (host, port) in self.allowed_targets:
-            return True
-        return port in self.site_ports and is_own_name(host)
-
-
-def is_own_name(host: str) -> bool:
-    """Names of this machine's loopback: `localhost`, anything under it, and the addresses."""
-    return host in {"localhost", "127.0.0.1", "::1"} or host.endswith(".localhost")
-
-
-def site_address(host: str, port: int, site_ports: frozenset[int]) -> str:
-    """The address to connect to: every name of the site's leads to where it listens."""
-    if host == "::1" and port not in site_ports:
-        return host
-    return "127.0.0.1" if is_own_name(host) else host
+    def way(self, host: str, port: int) -> Here | Beyond | Denied:
+        """Where the gateway goes for a target, if anywhere."""
+        return way(
+            host,
+            port,
+            site_ports=self.site_ports,
+            allowed=self.allowed_targets,
+            is_external=self.external is not None,
+        )
 
 
 def make_world(
