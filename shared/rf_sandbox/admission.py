@@ -20,12 +20,13 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A request that is answered here, for free (C-167)."""
+    """A request that is answered here, for free by default (C-167)."""
 
     status: int
     details: str
     username: str = ""
     pool: str = ""
+    error: str | None = None
 
 
 def judge(world: World, head: Head, host: str, port: int) -> Admitted | Refused:
@@ -36,13 +37,16 @@ def judge(world: World, head: Head, host: str, port: int) -> Admitted | Refused:
     values = head.all(b"proxy-authorization")
     given = basic_credentials(values[0]) if len(values) == 1 else None
     ordered = world.credentials.check(*given) if given is not None else None
+    if given is not None and ordered is None and world.credentials.is_demo(*given):
+        return Refused(int(world.switches.demo_status), "demo credentials do not work")
     if given is None or ordered is None or ordered.pool not in world.account.pools:
         return Refused(407, "unknown user name or password")
     username = given[0]
     if world.switches.revoke_kills_proxies == "yes" and world.account.is_revoked(ordered.key_id):
         return Refused(407, "its key was revoked", username, ordered.pool)
     if not world.traffic.has_balance(ordered.pool):
-        return Refused(402, "balance exhausted", username, ordered.pool)
+        status = int(world.switches.exhausted_status)
+        return Refused(status, "balance exhausted", username, ordered.pool)
     way = world.way(host, port)
     if isinstance(way, Denied):
         return Refused(403, way.why, username, ordered.pool)

@@ -8,15 +8,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
+from functools import partial
 from typing import TYPE_CHECKING
 
-from rf_sandbox.admission import Refused, judge
+from rf_sandbox.admission import Admitted, Refused, judge
 from rf_sandbox.external import DeniedError
 from rf_sandbox.forward import Forward
 from rf_sandbox.heads import Head, join_target, own_answer
 from rf_sandbox.incoming import HEAD_LIMIT, Broken, Incoming, Wanted
+from rf_sandbox.mishaps import BrokenTls, Drip, Plight
 from rf_sandbox.traffic import Row
 from rf_sandbox.tunnel import Tunnel
+from rf_sandbox.upstream import Upstream, Way
 
 if TYPE_CHECKING:
     from rf_sandbox.gateway import Gateway
@@ -33,9 +37,13 @@ class Client(asyncio.Protocol):
         self._incoming = Incoming()
         self._leg: Forward | Tunnel | None = None
         self._last_row: Row | None = None
+        self._way = Way("", "", 0)
+        self.plight: Plight | None = None
+        self._drip: Drip | None = None
         self._ending = False
         self._client_done = False
         self._patience = 0.0
+        self._since = 0.0
         self._touched = 0.0
         self._unread = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -62,7 +70,7 @@ class Client(asyncio.Protocol):
     def eof_received(self) -> bool:
         """A client that has said all it will may still be answered."""
         self._client_done = True
-        if self._ending or self._leg is None:
+        if self._ending or self._leg is None or (self.plight is not None and self.plight.hangs):
             return False
         if isinstance(self._leg, Tunnel):
             self._leg.client_done()
@@ -76,6 +84,8 @@ class Client(asyncio.Protocol):
         self._ending = True
         if self._timer is not None:
             self._timer.cancel()
+        if self._drip is not None:
+            self._drip.stop()
         if self._leg is not None:
             self._leg.client_lost()
             self._leg = None
@@ -117,7 +127,10 @@ class Client(asyncio.Protocol):
         if isinstance(found, Broken):
             self._refuse(Refused(found.status, found.details), found.size)
             return
+        self._forget_plight()
         judged = judge(self.world, found.head, found.host, found.port)
+        if isinstance(judged, Admitted) and self.world.faults.rules:
+            judged = self._strike(judged, found)
         if isinstance(judged, Refused):
             self._refuse(judged, found.size, found)
             return
@@ -125,23 +138,86 @@ class Client(asyncio.Protocol):
         row.exit = self.world.exits.exit_for(judged.username, judged.ordered, self.world.now())
         leg: Forward | Tunnel
         if found.is_tunnel:
-            leg = Tunnel(self, row)
+            breaks = self.plight is not None and self.plight.has("tls_failure")
+            leg = BrokenTls(self, row) if breaks else Tunnel(self, row)
         else:
             authority = join_target(found.host, found.authority_port).encode("latin-1")
-            leg = Forward(self, row, found.head, found.path, authority)
+            keeps = judged.ordered.is_sticky
+            leg = Forward(self, row, found.head, found.path, authority, keeps=keeps)
             if self._incoming.is_complete:
                 leg.request_done()
         self._leg = leg
+        self._way = Way(row.exit, found.host, found.port)
         patience = self._gateway.patience
         self._expect(patience.idle if found.is_tunnel else patience.answer)
-        if self._bill_up(row, found.size):
-            task = self._loop.create_task(self._reach(leg, found.host, found.port))
-            self._gateway.tasks.add(task)
-            task.add_done_callback(self._gateway.tasks.discard)
+        reading = self.world.switches.metering
+        is_free = reading == "payload" or (reading == "after_connect" and found.is_tunnel)
+        if not self._bill_up(row, found.size, found.size if is_free else 0):
+            return
+        if self.plight is None:
+            self._set_out(leg)
+        else:
+            self._set_out_with_trouble(leg, self.plight)
 
-    async def _reach(self, leg: Forward | Tunnel, host: str, port: int) -> None:
+    def _strike(self, admitted: Admitted, found: Wanted) -> Admitted | Refused:
+        """Let faults strike; a failure below 500 is a refusal, and free as such."""
+        faults = self.world.faults.strike(
+            "gateway",
+            path=found.path.decode("latin-1"),
+            method=found.head.method.decode("latin-1"),
+            username=admitted.username,
+            domain=found.host,
+            pool=admitted.ordered.pool,
+        )
+        if not faults:
+            return admitted
+        self.plight = Plight(faults)
+        self._drip = self.plight.drip(self._hand_over)
+        failure = self.plight.failure()
+        if failure is None or failure.status >= 500:  # noqa: PLR2004 - the 5xx class
+            return admitted
+        pool = admitted.ordered.pool
+        return Refused(failure.status, failure.details, admitted.username, pool, failure.error)
+
+    def _forget_plight(self) -> None:
+        self.plight = self._drip = None
+
+    def _set_out_with_trouble(self, leg: Forward | Tunnel, plight: Plight) -> None:
+        """Do what is to be done, late, or never, or something else."""
+        if plight.hangs == "before":
+            return
+        failure = plight.failure()
+        if failure is not None:
+            error = failure.error or "proxy_internal_response"
+            work = partial(leg.give_up, failure.status, error, failure.details)
+        elif isinstance(leg, BrokenTls):
+            work = partial(leg.stand)
+        else:
+            work = partial(self._set_out, leg)
+        self._loop.call_later(plight.latency_seconds, self._when_due, leg, work)
+
+    def _when_due(self, leg: Forward | Tunnel, work: partial[None]) -> None:
+        if self._leg is leg:
+            work()
+
+    def _set_out(self, leg: Forward | Tunnel) -> None:
+        if leg is self._leg:
+            kept = None if isinstance(leg, Tunnel) else self._gateway.kept.take(self._way)
+            if kept is not None and isinstance(leg, Forward):
+                leg.attach(kept, reused=True)
+            else:
+                self.reach(leg)
+
+    def reach(self, leg: Forward | Tunnel) -> None:
+        """Connect a leg to its target."""
+        task = self._loop.create_task(self._reach(leg, self._way))
+        self._gateway.tasks.add(task)
+        task.add_done_callback(self._gateway.tasks.discard)
+
+    async def _reach(self, leg: Forward | Tunnel, way: Way) -> None:
         try:
-            await self._gateway.connect(leg, host, port, leg.row.exit)
+            protocol = leg if isinstance(leg, Tunnel) else Upstream(self._gateway.kept, way, leg)
+            await self._gateway.connect(protocol, way.host, way.port, way.exit)
         except DeniedError as denied:
             self.world.traffic.excuse(leg.row)
             leg.give_up(403, "destination_ip_prohibited", str(denied))
@@ -156,7 +232,11 @@ class Client(asyncio.Protocol):
 
     def _pass_on_body(self, forward: Forward) -> None:
         piece = self._incoming.next_piece()
-        if piece is None or not self._bill_up(forward.row, piece.size):
+        if piece is None:
+            return
+        framing = piece.size - len(piece.data)
+        free = framing if self.world.switches.metering == "payload" else 0
+        if not self._bill_up(forward.row, piece.size, free):
             return
         if piece.is_broken:
             self.world.traffic.excuse(forward.row)
@@ -168,13 +248,25 @@ class Client(asyncio.Protocol):
             forward.request_done()
 
     def _refuse(self, refused: Refused, size: int, wanted: Wanted | None = None) -> None:
-        """Answer a request here, for free; keep the connection when nothing is left of it."""
-        row = self._open_row(refused.username, refused.pool, wanted, billed=False)
+        """Answer a request here; keep the connection when nothing is left of it.
+
+        It is free, unless refusals are billed and there is somebody to pay (C-167).
+        """
+        has_payer = bool(refused.pool) and self.world.traffic.has_balance(refused.pool)
+        billed = has_payer and self.world.switches.refusals == "billed"
+        row = self._open_row(refused.username, refused.pool, wanted, billed=billed)
         head = Head(keep_alive=False) if wanted is None else wanted.head
         keeps = head.keep_alive and not head.has_body and not self._client_done
         row.status = refused.status
         self.world.traffic.up(row, size)
-        self.send(row, own_answer(refused.status, refused.details, keep_alive=keeps))
+        answer = own_answer(
+            refused.status,
+            refused.details,
+            keep_alive=keeps,
+            error=refused.error,
+            changes=self.plight.header_changes if self.plight else None,
+        )
+        self.send(row, answer, framing=len(answer))
         self.world.traffic.end(row, f"refused_{refused.status}", self.world.now())
         if keeps:
             self._expect(self._gateway.patience.idle)
@@ -195,18 +287,69 @@ class Client(asyncio.Protocol):
 
     # What the legs ask
 
-    def send(self, row: Row, data: bytes) -> None:
-        """Bill bytes and hand them to the client; an empty pool ends everything."""
+    def send(self, row: Row, data: bytes, *, framing: int = 0, connects: int = 0) -> None:
+        """Bill bytes and hand them to the client; an empty pool ends everything.
+
+        Args:
+            row: Whose bytes they are.
+            data: All of them.
+            framing: How many are heads and chunk sizes, and no payload (C-167).
+            connects: How many belong to the CONNECT exchange.
+        """
+        reading = self.world.switches.metering
+        free = {"wire": 0, "after_connect": connects, "payload": framing + connects}[reading]
+        if self.plight is None:
+            self._hand_over(row, data, free)
+        else:
+            self._send_with_trouble(self.plight, row, data, free)
+
+    def _hand_over(self, row: Row, data: bytes, free: int) -> None:
         if self._transport is None or self._transport.is_closing():
             return
         self._touched = self._loop.time()
-        self.world.traffic.down(row, len(data))
+        self.world.traffic.down(row, len(data), free)
         self._transport.write(data)
         self._has_balance(row)
 
+    def _send_with_trouble(self, plight: Plight, row: Row, data: bytes, free: int) -> None:
+        if plight.hangs == "after":
+            self.world.traffic.end(row, "fault_hang", self.world.now())
+            return
+        data, ending = plight.pass_down(row.bytes_down, data)
+        if self._drip is not None:
+            self._drip.add(row, data, min(free, len(data)))
+            if self._drip.is_full and self._leg is not None:
+                self._leg.pause_reading()
+                self._drip.then(self.resume_writing)
+        elif data:
+            self._hand_over(row, data, min(free, len(data)))
+        if ending:
+            self._end_badly(row, ending)
+
+    def _end_badly(self, row: Row, ending: str) -> None:
+        """End an exchange and its connection as a fault has it."""
+        self.world.traffic.end(row, f"fault_{ending}", self.world.now())
+        leg, self._leg = self._leg, None
+        self.plight = None
+        if leg is not None:
+            leg.client_lost()
+        if ending == "close":
+            self.close()
+            return
+        sock = self._transport.get_extra_info("socket") if self._transport else None
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.abort()
+
     def answered(self, *, keep_alive: bool) -> None:
         """A plain request is over: on to the next, which may be here already."""
+        if self._drip is not None and self._drip.then(lambda: self.answered(keep_alive=keep_alive)):
+            return
         self._leg = None
+        if self.plight is not None and self.plight.hangs == "after":
+            self._ending = True
+            self._expect(self._gateway.patience.answer)
+            return
         if not keep_alive or self._client_done:
             self._end_gently()
             return
@@ -217,13 +360,17 @@ class Client(asyncio.Protocol):
     def fail(self, row: Row, status: int, error: str, details: str) -> None:
         """Answer a request whose target failed: billed, for an exit was used (C-167)."""
         row.status = status
-        self.send(row, own_answer(status, details, keep_alive=False, error=error))
+        changes = self.plight.header_changes if self.plight else None
+        answer = own_answer(status, details, keep_alive=False, error=error, changes=changes)
+        self.send(row, answer, framing=len(answer))
         outcome = f"failed_{status}" if row.billed else f"refused_{status}"
         self.world.traffic.end(row, outcome, self.world.now())
         self.answered(keep_alive=False)
 
     def write_eof(self) -> None:
         """Tell the client that nothing more will come."""
+        if self._drip is not None and self._drip.then(self.write_eof):
+            return
         if self._transport is not None and not self._transport.is_closing():
             with contextlib.suppress(OSError):
                 self._transport.write_eof()
@@ -240,6 +387,8 @@ class Client(asyncio.Protocol):
 
     def close(self) -> None:
         """Close once what has been written is through."""
+        if self._drip is not None and self._drip.then(self.close):
+            return
         self._ending = True
         self._leg = None
         self._expect(self._gateway.patience.linger)
@@ -254,11 +403,11 @@ class Client(asyncio.Protocol):
 
     # Endings
 
-    def _bill_up(self, row: Row | None, count: int) -> bool:
+    def _bill_up(self, row: Row | None, count: int, free: int = 0) -> bool:
         """Bill bytes that were read; False when that was the pool's last."""
         if row is None:
             return True
-        self.world.traffic.up(row, count)
+        self.world.traffic.up(row, count, free)
         return self._has_balance(row)
 
     def _has_balance(self, row: Row) -> bool:
@@ -280,16 +429,25 @@ class Client(asyncio.Protocol):
         self._expect(self._gateway.patience.linger)
 
     def _expect(self, seconds: float) -> None:
+        """Wait so long for what is to come. The clock is looked at when the first wait is over."""
         self._patience = seconds
-        self._touched = self._loop.time()
+        self._since = self._touched = self._loop.time()
+        due = self._since + seconds
+        if self._timer is None or self._timer.when() > due:
+            self._look_at(due)
+
+    def _look_at(self, due: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(seconds, self._look_at_the_clock)
+        self._timer = self._loop.call_at(due, self._look_at_the_clock)
 
     def _look_at_the_clock(self) -> None:
-        quiet = self._loop.time() - self._touched
-        if self._leg is not None and quiet < self._patience:
-            self._timer = self._loop.call_later(self._patience - quiet, self._look_at_the_clock)
+        self._timer = None
+        # What has begun may take its time while something moves; a head may not.
+        since = self._since if self._leg is None else self._touched
+        due = since + self._patience
+        if self._loop.time() < due:
+            self._look_at(due)
         elif self._leg is not None:
             self._leg.gone_quiet()
         elif self._ending and self._is_being_read():

@@ -12,6 +12,7 @@ from typing import Final
 from rf_sandbox.client import Client
 from rf_sandbox.external import DeniedError
 from rf_sandbox.reach import Denied, Here
+from rf_sandbox.upstream import KeptUpstreams
 from rf_sandbox.world import World
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Gateway:
         self.world = world
         self.patience = patience or Patience()
         self.clients: set[Client] = set()
+        self.kept = KeptUpstreams()
         self.tasks: set[asyncio.Task[None]] = set()
         self.most = min(self.patience.most_connections, _room())
         self._binds = _can_bind()
@@ -57,6 +59,7 @@ class Gateway:
             client.abort()
         for task in list(self.tasks):
             task.cancel()
+        self.kept.close()
 
     async def connect(
         self, protocol: asyncio.Protocol, host: str, port: int, exit_address: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,7 +28,9 @@ REASONS: Final = {
     402: "Payment Required",
     403: "Forbidden",
     407: "Proxy Authentication Required",
+    429: "Too Many Requests",
     431: "Request Header Fields Too Large",
+    452: "Traffic Exhausted",
     502: "Bad Gateway",
     503: "Service Unavailable",
     504: "Gateway Timeout",
@@ -57,19 +60,29 @@ class Head:
     version: str = "1.1"
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     keep_alive: bool = True
+    _values: dict[bytes, list[bytes]] = field(default_factory=dict)
+
+    def add(self, name: bytes, value: bytes) -> None:
+        """Take a header in."""
+        self.headers.append((name, value))
+        self._values.setdefault(name.lower(), []).append(value)
 
     def all(self, name: bytes) -> list[bytes]:
-        """Every value of a header."""
-        return [value for key, value in self.headers if key.lower() == name]
+        """Every value of a header; its name in lower case."""
+        return self._values.get(name, [])
 
     def get(self, name: bytes) -> bytes | None:
-        """The first value of a header."""
-        return next((value for key, value in self.headers if key.lower() == name), None)
+        """The first value of a header; its name in lower case."""
+        values = self._values.get(name)
+        return values[0] if values else None
 
     @property
     def codings(self) -> list[bytes]:
         """The transfer codings in order, lower-case."""
-        listed = b",".join(self.all(b"transfer-encoding")).lower().split(b",")
+        values = self._values.get(b"transfer-encoding")
+        if values is None:
+            return []
+        listed = b",".join(values).lower().split(b",")
         return [coding.strip() for coding in listed if coding.strip()]
 
     @property
@@ -89,6 +102,8 @@ class Head:
             for value in self.all(b"connection")
             for token in value.split(b",")
         }
+        if HOP_BY_HOP.isdisjoint(self._values) and not named:
+            return list(self.headers)
         return [
             (name, value)
             for name, value in self.headers
@@ -141,13 +156,32 @@ def write_head(start: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
     return start + b"\r\n" + lines + b"\r\n"
 
 
-def own_answer(status: int, details: str, *, keep_alive: bool, error: str | None = None) -> bytes:
+def changed(
+    headers: list[tuple[bytes, bytes]], changes: Mapping[str, str | None]
+) -> list[tuple[bytes, bytes]]:
+    """Set headers, and drop those without a value."""
+    names = {name.lower().encode() for name in changes}
+    kept = [(name, value) for name, value in headers if name.lower() not in names]
+    added = [
+        (name.encode(), value.encode()) for name, value in changes.items() if value is not None
+    ]
+    return kept + added
+
+
+def own_answer(
+    status: int,
+    details: str,
+    *,
+    keep_alive: bool,
+    error: str | None = None,
+    changes: Mapping[str, str | None] | None = None,
+) -> bytes:
     """The gateway's own answer: marked so that nobody takes it for the target's (RFC 9209).
 
     A 407 carries its challenge (C-172).
     """
     body = f"{details}\n".encode()
-    cause = error or PROXY_ERRORS[status]
+    cause = error or PROXY_ERRORS.get(status, "proxy_internal_response")
     headers = [
         (b"Proxy-Status", f'sandbox; error={cause}; details="{details}"'.encode()),
         (b"Content-Type", b"text/plain"),
@@ -157,4 +191,5 @@ def own_answer(status: int, details: str, *, keep_alive: bool, error: str | None
         headers.append((b"Proxy-Authenticate", b'Basic realm="sandbox"'))
     if not keep_alive:
         headers.append((b"Connection", b"close"))
-    return write_head(f"HTTP/1.1 {status} {REASONS[status]}".encode(), headers) + body
+    start = f"HTTP/1.1 {status} {REASONS.get(status, 'Answer')}".encode()
+    return write_head(start, changed(headers, changes or {})) + body

@@ -127,7 +127,7 @@ class Incoming:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a header; the trailers of a body are not passed on."""
-        self._head.headers.append((name, value))
+        self._head.add(name, value)
 
     def on_headers_complete(self) -> None:
         """Note what the parser has forgotten once a request without a body is complete."""

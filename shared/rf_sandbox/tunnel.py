@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rf_sandbox.client import Client
     from rf_sandbox.traffic import Row
 
-_ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
+ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _LINGER_SECONDS: Final = 30.0
 _MOST_HELD: Final = 256 * 1024
 
@@ -36,7 +36,7 @@ class Tunnel(asyncio.Protocol):
             transport.abort()
             return
         self.row.status = 200
-        self._client.send(self.row, _ESTABLISHED)
+        self._client.send(self.row, ESTABLISHED, connects=len(ESTABLISHED))
         if self._early:
             transport.write(bytes(self._early))
             self._early.clear()
