@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import sqlite3
 import stat
 import threading
@@ -11,6 +12,7 @@ import pytest
 
 from rf_core.errors import StateError
 from rf_core.io import state as state_module
+from rf_core.io.schema import MIGRATIONS
 from rf_core.io.state import SCHEMA, State
 
 
@@ -173,3 +175,99 @@ def test_many_may_open_a_new_file_at_the_same_moment(tmp_path):
             started = [threads.submit(asyncio.run, open_and_close(folder)) for _ in range(4)]
             for one in started:
                 one.result(timeout=20)
+
+
+def touch(connection, name="a"):
+    """One row, as `run_swiftly` wants it: True when it was written."""
+    connection.execute("INSERT OR REPLACE INTO leases VALUES (?, 'h', 0, '')", (name,))
+    return True
+
+
+async def test_swift_work_is_done_in_the_loops_own_thread(state):
+    assert await state.run_swiftly(lambda _: threading.get_ident()) == threading.get_ident()
+    await state.run_swiftly(touch)
+    assert await state.read(count) == 1
+
+
+async def test_swift_work_leaves_the_loop_free_while_another_process_writes(state):
+    other = sqlite3.connect(state.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waiting = asyncio.ensure_future(state.run_swiftly(touch))
+    for _ in range(20):
+        await asyncio.sleep(0.001)
+    assert not waiting.done()
+    other.execute("ROLLBACK")
+    other.close()
+    assert await asyncio.wait_for(waiting, 5)
+
+
+async def test_swift_work_on_a_database_held_for_long_ends_in_a_sentence(state, monkeypatch):
+    monkeypatch.setattr(state_module, "_BUSY_SECONDS", 0.05)
+    other = sqlite3.connect(state.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StateError, match="locked"):
+        await state.run_swiftly(touch)
+    other.close()
+
+
+async def test_swift_work_that_was_overtaken_is_done_again(state):
+    outcomes = iter([None] * 9 + ["done"])
+    assert await state.run_swiftly(lambda _: next(outcomes)) == "done"
+
+
+async def test_a_file_that_became_read_only_ends_in_the_command_to_run(state):
+    await state.run_swiftly(lambda connection: connection.execute("PRAGMA query_only = 1"))
+    with pytest.raises(StateError, match="readonly") as caught:
+        await state.run_swiftly(touch)
+    assert "chmod 600" in str(caught.value)
+
+
+async def test_a_disk_that_takes_no_more_ends_in_a_sentence_and_recovers(state):
+    """Whichever way the system says so; nothing that was there is lost."""
+    await state.run_swiftly(touch)
+    await state.run_swiftly(lambda connection: connection.execute("PRAGMA cache_spill = 0"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    written = state.path.with_name("state.db-wal").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (written, hard))
+    try:
+        with pytest.raises(StateError, match="RF_STATE_DIR"):
+            await state.run_swiftly(touch, "b")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    await state.run_swiftly(touch, "c")
+    assert await state.read(count) == 2
+
+
+async def test_a_log_that_grows_is_brought_into_the_file(state):
+    for number in range(2_000):
+        await state.run_swiftly(touch, str(number % 3))
+        state.count_commit()
+        if number % 100 == 0:
+            await state.read(count)
+    await state.read(count)
+    assert state.path.with_name("state.db-wal").stat().st_size < 2_000 * 4_096
+
+
+async def test_a_file_of_the_first_version_is_lifted_and_its_windows_begin_with_a_pause(tmp_path):
+    folder = tmp_path / "s"
+    folder.mkdir(mode=0o700)
+    with sqlite3.connect(folder / "state.db") as connection:
+        connection.executescript(MIGRATIONS[0])
+        connection.execute("INSERT INTO windows VALUES ('k', 'reads', 120, 0, 0, 0, 0, 'b')")
+        connection.execute("INSERT INTO leases VALUES ('poller', 'h', 0, '')")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    state = await opened(folder)
+    assert await state.read(count) == 1, "everything else is kept"
+    rows = await state.read(lambda c: c.execute("SELECT key, grp, body FROM windows").fetchall())
+    assert rows == [("k", "reads", b"")]
+    await state.close()
+
+
+async def test_somebody_elses_database_is_left_alone(tmp_path):
+    folder = tmp_path / "s"
+    folder.mkdir(mode=0o700)
+    with sqlite3.connect(folder / "state.db") as connection:
+        connection.execute("CREATE TABLE windows (panes INTEGER)")
+    connection.close()
+    assert "cannot be used" in await trouble(folder)

@@ -33,7 +33,7 @@ _GLANCES: Final = 4
 """Another process is done with a row by the time one has looked a few times."""
 _SHORTEST_NAP: Final = 0.0005
 _LONGEST_NAP: Final = 0.002
-_CHECKPOINT_COMMITS: Final = 500
+_CHECKPOINT_COMMITS: Final = 1_000
 
 _NOT_OPEN: Final = "state.db is not open."
 _ELSEWHERE: Final = "Point RF_STATE_DIR at a folder of yours on a disk with room."
@@ -213,10 +213,13 @@ class State:
         return result
 
     def _write_back(self) -> None:
-        """Bring the log into the database; whoever writes next does so if this cannot."""
+        """Bring the log into the database, so that the next to write begins it anew.
+
+        Others wait for that as for any other write; if it cannot be done now, then next time.
+        """
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                self._connection.execute("PRAGMA wal_checkpoint(RESTART)")
 
     def _in_use(self, connection: sqlite3.Connection | None) -> sqlite3.Connection:
         if connection is None:
