@@ -34,6 +34,7 @@ _GLANCES: Final = 4
 _SHORTEST_NAP: Final = 0.0005
 _LONGEST_NAP: Final = 0.002
 _CHECKPOINT_COMMITS: Final = 1_000
+_LONGEST_LOG_PAGES: Final = 5_000
 
 _NOT_OPEN: Final = "state.db is not open."
 _ELSEWHERE: Final = "Point RF_STATE_DIR at a folder of yours on a disk with room."
@@ -213,13 +214,15 @@ class State:
         return result
 
     def _write_back(self) -> None:
-        """Bring the log into the database, so that the next to write begins it anew.
+        """Bring the log into the database; if it cannot be done now, then next time.
 
-        Others wait for that as for any other write; if it cannot be done now, then next time.
+        Nobody waits for that, unless the log is long because somebody always writes.
         """
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
-                self._connection.execute("PRAGMA wal_checkpoint(RESTART)")
+                row = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                if row[1] > _LONGEST_LOG_PAGES:
+                    self._connection.execute("PRAGMA wal_checkpoint(RESTART)")
 
     def _in_use(self, connection: sqlite3.Connection | None) -> sqlite3.Connection:
         if connection is None:

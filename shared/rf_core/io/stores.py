@@ -11,7 +11,7 @@ import math
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from rf_core.governor import NEVER, Window, lease_end, settled_end
 from rf_core.io.clock import Clock
@@ -30,8 +30,7 @@ _LOST_SECONDS: Final = 30.0
 """For how long a call may still be under way of which a damaged row tells nothing any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class WindowName:
+class WindowName(NamedTuple):
     """Which window: that of one key's calls of one group."""
 
     key: str
