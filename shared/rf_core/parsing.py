@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from rf_core.errors import ResponseError
+from rf_core.inventory import CONTROL, BatchFacts
 from rf_core.models import (
     Account,
     Balance,
-    Batch,
     Discovery,
     DomainUsage,
     Pool,
@@ -28,6 +28,7 @@ from rf_core.units import gigabytes_to_bytes
 _LARGEST_WHOLE: Final = 2**62
 _MOST_GIGABYTES: Final = 1e9
 _PORT: Final = re.compile(r"[0-9]{1,5}")
+_HOST: Final = re.compile(r"[^\s/?#@:\[\]\\\x00-\x1f\x7f]+|[0-9A-Fa-f:.]+")
 _OBFUSCATED: Final = ("[email\u00a0protected]", "[email protected]")
 
 
@@ -97,64 +98,43 @@ def account(document: Mapping[str, Any]) -> Account:
     )
 
 
-def batch(document: Mapping[str, Any]) -> Batch:
-    """Read `POST /proxies`, by the format the answer names (C-061, C-076).
-
-    Raises:
-        ResponseError: unreadable entries, or another number of them than `count` says (C-066).
-    """
-    name = _field(document, "format", str, "$")
-    count = _field(document, "count", int, "$")
-    raw = document.get("proxies")
-    if isinstance(raw, list):
-        entries = [_entry(item, f"$.proxies[{n}]") for n, item in enumerate(raw)]
-    elif isinstance(raw, str):
-        read_line = _userpass_line if name == "userpass" else _list_line
-        entries = [
-            read_line(line, number)
-            for number, line in enumerate(raw.replace("\r\n", "\n").split("\n"))
-            if line
-        ]
-    else:
-        raise _missing("$.proxies", "a list or a text")
-    if len(entries) != count:
-        message = f"The API announced {count:,} proxies and sent {len(entries):,}."
-        raise ResponseError(message, status=200, path="$.count")
-    return Batch(
-        proxies=tuple(dict.fromkeys(entries)),
-        count=count,
+def batch_facts(document: Mapping[str, Any]) -> BatchFacts:
+    """Read `POST /proxies` without its credentials (C-060, C-076)."""
+    return BatchFacts(
+        count=_field(document, "count", int, "$"),
         country=str(document.get("country") or ""),
         is_demo=_field(document, "is_demo", bool, "$"),
         pool=_field(document, "pool", str, "$"),
-        format=name,
+        format=_field(document, "format", str, "$"),
         extra=_rest(document, "proxies", "count", "country", "is_demo", "pool", "format"),
     )
 
 
-def _entry(item: Any, path: str) -> Proxy:
+def entry(item: Any, number: int) -> Proxy:
+    """Read one credential of the format json (C-065)."""
+    path = f"$.proxies[{number}]"
     if not isinstance(item, dict):
         raise _missing(path, "an object")
-    return Proxy(
-        host=_field(item, "host", str, path),
-        port=_port(item.get("port"), f"{path}.port"),
-        username=_field(item, "username", str, path),
-        password=Secret(_field(item, "password", str, path)),
-    )
+    names = ("host", "username", "password")
+    host, username, password = (_field(item, name, str, path) for name in names)
+    for value in (username, password):
+        _refuse_obfuscated(value, path)
+    return _proxy(host, item.get("port"), username, password, path)
 
 
-def _list_line(line: str, number: int) -> Proxy:
-    """`host:port:username:password`; only the password may hold more colons (C-062, C-063)."""
+def list_line(line: str, number: int) -> Proxy:
+    """Read `host:port:username:password`; only the password may hold colons (C-062, C-063)."""
     path = f"$.proxies line {number + 1}"
     _refuse_obfuscated(line, path)
     parts = line.split(":", 3)
     if len(parts) != 4:  # noqa: PLR2004 - the four fields
         raise _missing(path, "host:port:username:password")
     host, port, username, password = parts
-    return Proxy(host, _port(port, path), username, Secret(password))
+    return _proxy(host, port, username, password, path)
 
 
-def _userpass_line(line: str, number: int) -> Proxy:
-    """`user:pass@host:port`; the last `@` and the first `:` are ours (C-063)."""
+def userpass_line(line: str, number: int) -> Proxy:
+    """Read `user:pass@host:port`; the last `@` and the first `:` are ours (C-063)."""
     path = f"$.proxies line {number + 1}"
     _refuse_obfuscated(line, path)
     credentials, at, address = line.rpartition("@")
@@ -162,7 +142,29 @@ def _userpass_line(line: str, number: int) -> Proxy:
     host, second, port = address.rpartition(":")
     if not (at and colon and second):
         raise _missing(path, "user:pass@host:port")
-    return Proxy(host.strip("[]"), _port(port, path), username, Secret(password))
+    return _proxy(host.strip("[]"), port, username, password, path)
+
+
+def gateway(host: str, port: Any, path: str = "$.proxies") -> tuple[str, int]:
+    """Check where a gateway is: a name or an address, and a port that may be text (C-065, C-079).
+
+    Raises:
+        ResponseError: one of them cannot be used.
+    """
+    if not _HOST.fullmatch(host):
+        raise _missing(f"{path}.host", "a name or an address")
+    text = str(port)
+    if isinstance(port, bool) or not _PORT.fullmatch(text) or not 0 < int(text) < 65_536:  # noqa: PLR2004
+        raise _missing(f"{path}.port", "a port")
+    return host, int(text)
+
+
+def _proxy(host: str, port: Any, username: str, password: str, path: str) -> Proxy:
+    address = gateway(host, port, path)
+    for name, value in (("username", username), ("password", password)):
+        if CONTROL.search(value):  # RFC 7617, section 2: no authorization could carry it
+            raise _missing(f"{path}.{name}", "a text without control characters")
+    return Proxy(*address, username, Secret(password))
 
 
 def _refuse_obfuscated(line: str, path: str) -> None:
@@ -211,14 +213,6 @@ def _texts(value: Any) -> tuple[str, ...]:
 def _int_or(value: Any, default: int) -> int:
     usable = isinstance(value, int | float) and not isinstance(value, bool)
     return int(value) if usable and abs(value) <= _LARGEST_WHOLE else default
-
-
-def _port(value: Any, path: str) -> int:
-    """A port may come as text (C-065); there is no default (C-079)."""
-    text = str(value)
-    if isinstance(value, bool) or not _PORT.fullmatch(text) or not 0 < int(text) < 65_536:  # noqa: PLR2004
-        raise _missing(path, "a port")
-    return int(text)
 
 
 def _rest(document: Mapping[str, Any], *known: str) -> dict[str, Any]:

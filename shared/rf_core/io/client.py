@@ -21,6 +21,8 @@ from rf_core.errors import (
     TransportError,
 )
 from rf_core.governor import Priority
+from rf_core.harvest import PIECE_BYTES, Harvest
+from rf_core.inventory import Delivery
 from rf_core.io.clock import Clock, SystemClock
 from rf_core.models import Account, Balance, Batch, Discovery, Order, Usage
 from rf_core.protocol import Answer, Call
@@ -122,7 +124,20 @@ class AsyncClient:
 
     async def generate(self, order: Order, *, priority: Priority = "normal") -> Batch:
         """Order proxies: one slot of `generate`. Demo batches come back marked (C-068)."""
-        return parsing.batch(await self._call(protocol.proxies(order), priority))
+        return (await self.generate_into(Harvest(), order, priority=priority)).batch()
+
+    async def generate_into(
+        self, harvest: Harvest, order: Order, *, priority: Priority = "normal"
+    ) -> Delivery:
+        """Order proxies, and read them as they come, as an inventory and not as objects (C-077).
+
+        Args:
+            harvest: Takes the answer in; its `count` tells how far it is.
+        """
+        _, document = await self._exchange(protocol.proxies(order), priority, harvest)
+        for _ in harvest.settle(document):
+            await asyncio.sleep(0)
+        return harvest.delivery(document)
 
     async def request(
         self,
@@ -146,14 +161,16 @@ class AsyncClient:
         _, document = await self._exchange(call, priority)
         return document
 
-    async def _exchange(self, call: Call, priority: Priority) -> tuple[Answer, dict[str, Any]]:
+    async def _exchange(
+        self, call: Call, priority: Priority, harvest: Harvest | None = None
+    ) -> tuple[Answer, dict[str, Any]]:
         large = call.answer_bytes / _BYTES_PER_SECOND
         give_up_at = self._clock.monotonic() + self._deadline_seconds + large
         attempt = 0
         while True:
             attempt += 1
             try:
-                return await self._attempt(call, priority, give_up_at)
+                return await self._attempt(call, priority, give_up_at, harvest)
             except DeadlineError:
                 raise
             except ResiFactoryError as error:
@@ -165,7 +182,7 @@ class AsyncClient:
                 await self._clock.sleep(pause)
 
     async def _attempt(
-        self, call: Call, priority: Priority, give_up_at: float
+        self, call: Call, priority: Priority, give_up_at: float, harvest: Harvest | None
     ) -> tuple[Answer, dict[str, Any]]:
         timeout = _READ_SECONDS + call.answer_bytes / _BYTES_PER_SECOND
         ticket: Ticket | None = None
@@ -177,7 +194,7 @@ class AsyncClient:
                 timeout_seconds=CONNECT_SECONDS + timeout,
             )
         try:
-            answer = await self._send(call, timeout)
+            answer = await self._send(call, timeout, harvest)
         except TransportError as error:
             if ticket is not None and self._windows is not None and not error.sent:
                 await self._windows.unsend(ticket)
@@ -199,13 +216,14 @@ class AsyncClient:
                     ticket, protocol.rate_headers(answer), refused_after=refused_after
                 )
 
-    async def _send(self, call: Call, read_seconds: float) -> Answer:
+    async def _send(self, call: Call, read_seconds: float, harvest: Harvest | None) -> Answer:
         """Send a request and read its answer, both within a bound that the slot's lease knows."""
         import httpx  # noqa: PLC0415 - 136 ms that a command without a call need not pay
 
         try:
             async with asyncio.timeout(CONNECT_SECONDS + read_seconds):
-                return await self._stream(self._http or self._open(), call, read_seconds)
+                http = self._http or self._open()
+                return await self._stream(http, call, read_seconds, harvest)
         except TimeoutError:
             error = TimeoutError(f"{CONNECT_SECONDS + read_seconds:.0f} s")
             raise self._unreachable("did not answer in time", error) from None
@@ -218,7 +236,9 @@ class AsyncClient:
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
             raise self._unreachable("broke off", error) from None
 
-    async def _stream(self, http: httpx.AsyncClient, call: Call, read_seconds: float) -> Answer:
+    async def _stream(
+        self, http: httpx.AsyncClient, call: Call, read_seconds: float, harvest: Harvest | None
+    ) -> Answer:
         import httpx  # noqa: PLC0415 - see _send
 
         body = bytearray()
@@ -232,11 +252,22 @@ class AsyncClient:
             ),
             timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS),
         ) as response:
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > _LARGEST_ANSWER:
+            sink = harvest if harvest is not None and response.is_success else None
+            if sink is not None:
+                sink.begin()
+            size = 0
+            async for chunk in response.aiter_bytes(PIECE_BYTES):
+                size += len(chunk)
+                if size > _LARGEST_ANSWER:
                     message = f"The answer to {call.method} /{call.path} is larger than any can be."
                     raise ResponseError(message, status=response.status_code)
+                if sink is None:
+                    body += chunk
+                else:
+                    sink.feed(chunk)
+                    await asyncio.sleep(0)
+            if sink is not None:
+                body += sink.close()
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, headers, bytes(body))
 
