@@ -21,6 +21,7 @@ from rf_sandbox.mishaps import BrokenTls, Drip, Plight
 from rf_sandbox.traffic import Row
 from rf_sandbox.tunnel import Tunnel
 from rf_sandbox.upstream import Upstream, Way
+from rf_sandbox.watch import Watch
 
 if TYPE_CHECKING:
     from rf_sandbox.gateway import Gateway
@@ -42,11 +43,8 @@ class Client(asyncio.Protocol):
         self._drip: Drip | None = None
         self._ending = False
         self._client_done = False
-        self._patience = 0.0
-        self._since = 0.0
-        self._touched = 0.0
         self._unread = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._watch = Watch(self._waited_enough)
 
     # asyncio.Protocol
 
@@ -55,15 +53,16 @@ class Client(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - narrows for the type checker
         self._transport = transport
         self._gateway.clients.add(self)
-        self._expect(self._gateway.patience.head)
+        self._watch.expect(self._gateway.patience.head)
         if len(self._gateway.clients) > self._gateway.most:
             self._refuse(Refused(503, "too many connections"), 0)
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the client's: of a tunnel, of a body, or of the next head."""
-        self._touched = self._loop.time()
-        if self._leg is None and not self._incoming and not self._ending:
-            self._expect(self._gateway.patience.head)
+        if self._leg is not None:
+            self._watch.touch()
+        elif not self._incoming and not self._ending:
+            self._watch.expect(self._gateway.patience.head)
         self._incoming.feed(data)
         self._advance()
 
@@ -82,8 +81,7 @@ class Client(asyncio.Protocol):
         self._gateway.clients.discard(self)
         self._transport = None
         self._ending = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._watch.stop()
         if self._drip is not None:
             self._drip.stop()
         if self._leg is not None:
@@ -149,7 +147,7 @@ class Client(asyncio.Protocol):
         self._leg = leg
         self._way = Way(row.exit, found.host, found.port)
         patience = self._gateway.patience
-        self._expect(patience.idle if found.is_tunnel else patience.answer)
+        self._watch.expect(patience.idle if found.is_tunnel else patience.answer)
         reading = self.world.switches.metering
         is_free = reading == "payload" or (reading == "after_connect" and found.is_tunnel)
         if not self._bill_up(row, found.size, found.size if is_free else 0):
@@ -269,7 +267,7 @@ class Client(asyncio.Protocol):
         self.send(row, answer, framing=len(answer))
         self.world.traffic.end(row, f"refused_{refused.status}", self.world.now())
         if keeps:
-            self._expect(self._gateway.patience.idle)
+            self._watch.expect(self._gateway.patience.idle)
         else:
             self._end_gently()
 
@@ -306,7 +304,8 @@ class Client(asyncio.Protocol):
     def _hand_over(self, row: Row, data: bytes, free: int) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        self._touched = self._loop.time()
+        if self._leg is not None:
+            self._watch.touch()
         self.world.traffic.down(row, len(data), free)
         self._transport.write(data)
         self._has_balance(row)
@@ -348,13 +347,13 @@ class Client(asyncio.Protocol):
         self._leg = None
         if self.plight is not None and self.plight.hangs == "after":
             self._ending = True
-            self._expect(self._gateway.patience.answer)
+            self._watch.expect(self._gateway.patience.answer)
             return
         if not keep_alive or self._client_done:
             self._end_gently()
             return
         self.resume_reading()
-        self._expect(self._gateway.patience.idle)
+        self._watch.expect(self._gateway.patience.idle)
         self._loop.call_soon(self._advance)
 
     def fail(self, row: Row, status: int, error: str, details: str) -> None:
@@ -391,7 +390,7 @@ class Client(asyncio.Protocol):
             return
         self._ending = True
         self._leg = None
-        self._expect(self._gateway.patience.linger)
+        self._watch.expect(self._gateway.patience.linger)
         if self._transport is not None:
             self._transport.close()
 
@@ -426,34 +425,14 @@ class Client(asyncio.Protocol):
             return
         self.resume_reading()
         self.write_eof()
-        self._expect(self._gateway.patience.linger)
+        self._watch.expect(self._gateway.patience.linger)
 
-    def _expect(self, seconds: float) -> None:
-        """Wait so long for what is to come. The clock is looked at when the first wait is over."""
-        self._patience = seconds
-        self._since = self._touched = self._loop.time()
-        due = self._since + seconds
-        if self._timer is None or self._timer.when() > due:
-            self._look_at(due)
-
-    def _look_at(self, due: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._look_at_the_clock)
-
-    def _look_at_the_clock(self) -> None:
-        self._timer = None
-        # What has begun may take its time while something moves; a head may not.
-        since = self._since if self._leg is None else self._touched
-        due = since + self._patience
-        if self._loop.time() < due:
-            self._look_at(due)
-        elif self._leg is not None:
+    def _waited_enough(self) -> None:
+        """Nothing has come for too long."""
+        if self._leg is not None:
             self._leg.gone_quiet()
         elif self._ending and self._is_being_read():
-            self._timer = self._loop.call_later(
-                self._gateway.patience.answer, self._look_at_the_clock
-            )
+            self._watch.expect(self._gateway.patience.answer)
         else:
             self.abort()
 
