@@ -95,6 +95,10 @@ class Control:
         """API calls after that number."""
         return {"calls": [call.document() for call in self._world.journal[max(0, since) :]]}
 
+    def site_log(self, since: int = 0) -> dict[str, Any]:
+        """Requests of the site after that number: from which address, and what was answered."""
+        return {"requests": self._site.log_since(since)}
+
     def top_up(self, body: dict[str, Any]) -> dict[str, Any]:
         """Add bytes to a pool."""
         _only(body, "pool", "bytes")

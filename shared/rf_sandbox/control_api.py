@@ -51,6 +51,10 @@ CALLS: Final = (
         lambda control, r, _b: control.journal(_since(r)),
     ),
     Call(
+        "GET", "/site-log", '`?since=N`: `{"requests": [...]}`, the last 10,000 of the site, in order',
+        lambda control, r, _b: control.site_log(_since(r)),
+    ),
+    Call(
         "POST", "/top-up", '`{"pool": "premium", "bytes": 1073741824}`',
         lambda control, _r, b: control.top_up(b),
     ),

@@ -205,6 +205,10 @@ class Sandbox:
         """As `GET /journal?since=`."""
         return self._ask(lambda: self._servers.control.journal(since))
 
+    def site_log(self, since: int = 0) -> dict[str, Any]:
+        """As `GET /site-log?since=`."""
+        return self._ask(lambda: self._servers.control.site_log(since))
+
     def top_up(self, pool: str, count: int) -> dict[str, Any]:
         """As `POST /top-up`."""
         return self._ask(lambda: self._servers.control.top_up({"pool": pool, "bytes": count}))

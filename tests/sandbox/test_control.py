@@ -203,3 +203,15 @@ def test_a_sandbox_that_does_not_run_says_so():
     opened.close()
     with pytest.raises(RuntimeError, match="not running"):
         opened.state()
+
+
+def test_the_sites_log_tells_who_asked_for_what(sandbox, wire, proxies):
+    (credential,) = proxies(1)
+    exits = [
+        wire().get(f"{sandbox.site_http}/bytes/{n}", credential).status and n for n in (1, 2, 3)
+    ]
+    log = sandbox.site_log()["requests"]
+    assert [entry["target"] for entry in log] == [f"/bytes/{n}" for n in exits]
+    rows = sandbox.traffic()["traffic"]
+    assert [entry["client"] for entry in log] == [row["exit"] for row in rows]
+    assert sandbox.site_log(log[1]["seq"])["requests"] == log[2:]
