@@ -51,7 +51,7 @@ CALLS: Final = (
         lambda control, r, _b: control.journal(_since(r)),
     ),
     Call(
-        "GET", "/site-log", '`?since=N`: `{"requests": [...]}`, the last 10,000 of the site, in order',
+        "GET", "/site-log", '`?since=N`: `{"requests": [...]}`, the last 10,000 of the site',
         lambda control, r, _b: control.site_log(_since(r)),
     ),
     Call(
