@@ -25,7 +25,7 @@ from rf_core.protocol import READS, RateHeaders
 CYCLES = 4_000
 ROUNDS = 5
 PROCESSES = 16
-SECONDS = 3.0
+SECONDS = 2.0
 LIMIT = 120
 HEADERS = RateHeaders(limit=LIMIT, remaining=LIMIT - 1)
 

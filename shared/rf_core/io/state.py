@@ -29,12 +29,12 @@ SCHEMA: Final = len(MIGRATIONS)
 FILE_NAME: Final = "state.db"
 _BUSY_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.02
-_GLANCES: Final = 4
-"""Another process is done with a row by the time one has looked a few times."""
-_SHORTEST_NAP: Final = 0.0005
-_LONGEST_NAP: Final = 0.002
+_GLANCES: Final = 2
+"""Another process is done with a row by the time one looks again."""
+_SHORTEST_NAP: Final = 0.001
+_LONGEST_NAP: Final = 0.005
 _CHECKPOINT_COMMITS: Final = 1_000
-_LONGEST_LOG_PAGES: Final = 5_000
+_LONGEST_LOG_PAGES: Final = 10_000
 
 _NOT_OPEN: Final = "state.db is not open."
 _ELSEWHERE: Final = "Point RF_STATE_DIR at a folder of yours on a disk with room."
