@@ -16,7 +16,7 @@ import msgspec
 
 from rf_core import parsing
 from rf_core.errors import ResponseError
-from rf_core.inventory import Delivery, Inventory, Seen, line_of
+from rf_core.inventory import Delivery, Inventory, line_of
 from rf_core.scanning import BrokenError, Scanner
 
 PIECE_BYTES: Final = 65_536
@@ -68,11 +68,8 @@ class Harvest:
         self._scanner = Scanner("proxies", self._take_text, self._take_entries)
         self._blob = BytesIO()
         self._starts = array("I", [0])
-        self._repeats = array("I")
-        self._seen = Seen()
         self._gateways = _Gateways()
         self._texts: BytesIO | None = None
-        self._came = False
         self._error: ResponseError | None = None
         self._broken = False
 
@@ -122,19 +119,18 @@ class Harvest:
         """
         if self._error is not None:
             raise self._error
-        if not self._came or document.get("proxies") is not None:
+        if not self._scanner.found or document.get("proxies") is not None:
             message = "The API's answer has no usable $.proxies (a list or a text)."
             raise ResponseError(message, status=200, path="$.proxies")
         facts = parsing.batch_facts(document)
         if facts.count != self.count:
             message = f"The API announced {facts.count:,} proxies and sent {self.count:,}."
             raise ResponseError(message, status=200, path="$.count")
-        inventory = Inventory(self._blob.getvalue(), self._starts, self._repeats)
+        inventory = Inventory(self._blob.getvalue(), self._starts)
         self.begin()
         return Delivery(inventory, facts)
 
     def _take_text(self, lines: bytes) -> None:
-        self._came = True
         if self._texts is None:
             self._texts = BytesIO()
         self.count += lines.count(b"\n")
@@ -158,7 +154,6 @@ class Harvest:
 
     def _take_oddities(self, array: bytes) -> None:
         """Read entries one by one: what is wrong gets its name."""
-        self._came = True
         try:
             items = _ANYTHING.decode(array)
         except (msgspec.DecodeError, RecursionError) as error:
@@ -177,15 +172,12 @@ class Harvest:
         except UnicodeDecodeError:
             message = "The API's answer has a $.proxies that is no UTF-8."
             raise ResponseError(message, status=200, path="$.proxies") from None
-        quick = (
-            not userpass
-            and _SUSPECT not in text
-            and len(text.translate(None, _CONTROLS)) == (len(text))
-        )
+        split = _userpass_fields if userpass else _list_fields
+        quick = _SUSPECT not in text and len(text.translate(None, _CONTROLS)) == len(text)
         if quick:
             gateways = self._gateways
             try:
-                fields = [line.split(":", 3) for line in lines if line]
+                fields = [split(line) for line in lines if line]
                 self._keep([f"{gateways[h, p]}\t{user}\t{word}" for h, p, user, word in fields])
             except (ValueError, ResponseError):
                 quick = False
@@ -197,7 +189,6 @@ class Harvest:
 
     def _keep(self, lines: Sequence[str]) -> None:
         """Add lines to the inventory."""
-        self._came = True
         if not lines:
             return
         text = "\n".join(lines) + "\n"
@@ -205,7 +196,6 @@ class Harvest:
         lengths = map(len, lines) if len(data) == len(text) else map(_encoded_length, lines)
         at = self._starts[-1]
         self._starts.extend([at := at + length + 1 for length in lengths])
-        self._repeats.extend(self.count + number for number in self._seen.repeats(lines))
         self.count += len(lines)
         self._blob.write(data)
 
@@ -227,6 +217,17 @@ def read_batch(answer: bytes) -> Delivery:
     for _ in harvest.settle(document):
         pass
     return harvest.delivery(document)
+
+
+def _list_fields(line: str) -> Sequence[str]:
+    return line.split(":", 3)
+
+
+def _userpass_fields(line: str) -> Sequence[str]:
+    username, rest = line.split(":", 1)
+    password, address = rest.rsplit("@", 1)
+    host, port = address.rsplit(":", 1)
+    return host.strip("[]"), port, username, password
 
 
 def _encoded_length(line: str) -> int:

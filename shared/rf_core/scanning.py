@@ -50,6 +50,9 @@ class Scanner:
         name: The top-level field that is large.
         take_text: Gets whole lines of a string, decoded, as UTF-8 that nobody has checked.
         take_entries: Gets the entries of an array.
+
+    Attributes:
+        found: Whether there is such a value.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Scanner:
         self._last = b""
         self._key = ""
         self._begun = False
+        self.found = False
 
     def feed(self, piece: bytes) -> None:
         """Take in the next piece.
@@ -105,6 +109,7 @@ class Scanner:
         if opening in _OPENINGS:
             self._rest += pending[:start] + b"null"
             self._pending = pending[start + 1 :]
+            self.found = True
             self._step = self._text if opening == b'"' else self._entries
             return True
         if opening:
