@@ -223,8 +223,10 @@ class Ledger:
 
     def _find(self, slot: int) -> int | None:
         """Leases end last, so it is among the last ones."""
-        tags = self.tags
-        return next((i for i in range(len(tags) - 1, -1, -1) if tags[i] >> _ID_SHIFT == slot), None)
+        for number in range(len(self.tags) - 1, -1, -1):
+            if self.tags[number] >> _ID_SHIFT == slot:
+                return number
+        return None
 
     def _tag(self, slot: int, holder: str, rank: int) -> int:
         number = self._holder_number(holder)

@@ -122,9 +122,10 @@ class State:
         """
         give_up_at = 0.0
         while True:
+            connection = self._in_use(self._swift)
             for _ in range(_GLANCES):
                 try:
-                    result = work(self._in_use(self._swift), *args, **kwargs)
+                    result = work(connection, *args, **kwargs)
                 except sqlite3.Error as error:
                     if not _is_busy(error):
                         raise self._trouble(error) from error
