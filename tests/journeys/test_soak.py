@@ -10,25 +10,27 @@ from rf_sandbox.sandbox import Sandbox
 
 PROCESSES = 16
 WINDOW = 60.0
+HOUR = 3_600
 LIMITS = {"proxies": 20, "me": 120}
 SECONDS = 3.6 * WINDOW
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(("algorithm", "skew"), [("log", 3_600), ("log_1s", -3_600), ("fixed", 1)])
-def test_three_windows_of_hammering_are_never_refused(algorithm, skew, tmp_path, capsys):
-    """C-120 C-121 C-129: both groups at once; the figures are printed."""
+@pytest.mark.parametrize("algorithm", ["log", "log_1s", "fixed"])
+def test_three_windows_of_hammering_are_never_refused(algorithm, tmp_path, capsys):
+    """C-120 C-121 C-129: both groups at once, the server's clock an hour off."""
     with Sandbox(seed=5) as sandbox, Hammers(sandbox, tmp_path, WINDOW) as hammers:
         sandbox.limit(algorithm=algorithm)
-        sandbox.switch(clock_skew_seconds=skew)
         hammers.start(PROCESSES, 600, 0, 1)
-        time.sleep(SECONDS)
+        for skew in (HOUR, -HOUR):
+            sandbox.switch(clock_skew_seconds=skew)
+            time.sleep(SECONDS / 2)
         violations = sandbox.state()["violations"]
         arrivals = {path: hammers.arrivals(path) for path in LIMITS}
     shares = {path: share_used(arrivals[path], LIMITS[path], WINDOW) for path in LIMITS}
     counts = {path: len(times) for path, times in arrivals.items()}
     with capsys.disabled():
-        sys.stdout.write(f"\n{algorithm}, clock {skew:+} s: {violations=}, {counts}, {shares}\n")
+        sys.stdout.write(f"\n{algorithm}: {violations=}, {counts}, {shares}\n")
     assert violations == 0
     assert all(times[-1] - times[0] >= 3 * WINDOW for times in arrivals.values())
     assert min(shares.values()) >= 0.95
