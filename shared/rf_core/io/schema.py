@@ -52,5 +52,21 @@ DROP TABLE slots;
 """
 """A window that was in use comes over as one of which nothing is known: it begins with a pause."""
 
-MIGRATIONS: Final = (_FIRST, _PACKED_WINDOWS)
+_SHARED_ORDERS: Final = """
+CREATE TABLE demands (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, spec TEXT NOT NULL, quantity INTEGER NOT NULL,
+    alive_until REAL NOT NULL, boot TEXT NOT NULL,
+    stock INTEGER, first INTEGER, last INTEGER, failure TEXT
+) STRICT;
+CREATE INDEX demands_by_spec ON demands (key, spec);
+CREATE TABLE stocks (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, targeting TEXT NOT NULL, pool TEXT NOT NULL,
+    is_default INTEGER NOT NULL, kept INTEGER NOT NULL, made_at REAL NOT NULL,
+    asked INTEGER NOT NULL, count INTEGER NOT NULL, taken INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, file TEXT NOT NULL, facts TEXT NOT NULL
+) STRICT;
+CREATE INDEX stocks_by_targeting ON stocks (key, targeting);
+"""
+
+MIGRATIONS: Final = (_FIRST, _PACKED_WINDOWS, _SHARED_ORDERS)
 """Each makes the next version of the one before; the version is how many were applied."""

@@ -1,0 +1,266 @@
+"""Shared orders as rows of `state.db`: who waits for what, and what is in stock.
+
+Plain functions for :meth:`rf_core.io.state.State.run`, each one transaction. A demand is a row that
+its process keeps alive; a stock is a file of credentials, some of which are taken.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rf_core.supply import KEPT_SECONDS, Spec, fitting, shares
+
+_MOST_STOCKS: Final = 16
+_MOST_BYTES: Final = 256 * 1024 * 1024
+_SHORTEST_KEPT_SECONDS: Final = 60.0
+_GIVEN_UP_SECONDS: Final = 60.0
+_AHEAD_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What time it is: for ages, in Unix seconds; for leases, since boot, and which boot."""
+
+    wall: float
+    boottime: float
+    boot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Credentials of a file that belong to one demand.
+
+    Attributes:
+        facts: What the answer to the order said, as a document.
+        left: How many are still there for others, and as many as one likes when it is None.
+    """
+
+    file: str
+    first: int
+    last: int
+    pool: str
+    targeting: str
+    facts: Mapping[str, Any]
+    left: int | None = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NewStock:
+    """What an order has brought.
+
+    Attributes:
+        is_default: Whether it was ordered without naming a pool (C-036).
+        kept: Whether what is spare may be handed out later.
+        asked: How many were ordered; fewer may have come.
+    """
+
+    key: str
+    targeting: str
+    pool: str
+    is_default: bool
+    kept: bool
+    asked: int
+    count: int
+    bytes: int
+    file: str
+    facts: Mapping[str, Any]
+
+
+def take(
+    connection: sqlite3.Connection, key: str, spec: Spec, quantity: int, now: Now
+) -> Share | None:
+    """Take credentials out of stock, if there are enough, or all that there are to be had.
+
+    Nothing is taken of a pool that has been seen empty since: what the API says of it now counts.
+    """
+    row = connection.execute(
+        "SELECT id, file, pool, taken, count, asked, facts FROM stocks WHERE key = ? "
+        "AND targeting = ? AND kept AND (pool = ? OR (? IS NULL AND is_default)) "
+        "AND (count - taken >= ? OR count < asked) AND count > 0 AND made_at BETWEEN ? AND ? "
+        "AND NOT EXISTS (SELECT 1 FROM balances AS seen WHERE seen.key = stocks.key "
+        "  AND seen.pool = stocks.pool AND seen.at > made_at AND seen.bytes <= 0 AND seen.at = "
+        "  (SELECT MAX(at) FROM balances WHERE key = stocks.key AND pool = stocks.pool)) "
+        "ORDER BY made_at LIMIT 1",
+        (
+            key,
+            spec.targeting,
+            spec.pool,
+            spec.pool,
+            quantity,
+            now.wall - KEPT_SECONDS,
+            now.wall + _AHEAD_SECONDS,
+        ),
+    ).fetchone()
+    if row is None:
+        return None
+    stock, file, pool, taken, count, asked, facts = row
+    short = count < asked
+    first = 0 if short else taken
+    last = min(count, first + quantity)
+    if not short:
+        connection.execute("UPDATE stocks SET taken = ? WHERE id = ?", (last, stock))
+    left = None if short else count - last
+    return Share(file, first, last, pool, spec.targeting, json.loads(facts), left)
+
+
+def ask(connection: sqlite3.Connection, key: str, spec: Spec, quantity: int, until: Now) -> int:
+    """Get into line; return the demand's number.
+
+    Args:
+        until: When it is taken for dead unless it is kept alive.
+    """
+    connection.execute(
+        "DELETE FROM demands WHERE boot <> ? OR alive_until < ?",
+        (until.boot, until.boottime - _GIVEN_UP_SECONDS),
+    )
+    cursor = connection.execute(
+        "INSERT INTO demands (key, spec, quantity, alive_until, boot) VALUES (?, ?, ?, ?, ?)",
+        (key, spec.name, quantity, until.boottime, until.boot),
+    )
+    return cursor.lastrowid or 0
+
+
+def keep_alive(connection: sqlite3.Connection, demand: int, until: Now) -> None:
+    """Say that somebody still waits."""
+    connection.execute("UPDATE demands SET alive_until = ? WHERE id = ?", (until.boottime, demand))
+
+
+def leave(connection: sqlite3.Connection, demand: int) -> None:
+    """Get out of line."""
+    connection.execute("DELETE FROM demands WHERE id = ?", (demand,))
+
+
+def look(connection: sqlite3.Connection, demand: int) -> Share | dict[str, Any] | None:
+    """Return what a demand has got: a share, the document of an error, or None so far."""
+    row = connection.execute(
+        "SELECT failure, file, first, last, pool, targeting, facts FROM demands "
+        "LEFT JOIN stocks ON stocks.id = demands.stock WHERE demands.id = ?",
+        (demand,),
+    ).fetchone()
+    if row is None:
+        return None
+    failure, file, first, last, pool, targeting, facts = row
+    if failure is not None:
+        document: dict[str, Any] = json.loads(failure)
+        return document
+    return None if file is None else Share(file, first, last, pool, targeting, json.loads(facts))
+
+
+def again(connection: sqlite3.Connection, demand: int) -> None:
+    """Get back into line: what was got is not there any more."""
+    connection.execute(
+        "UPDATE demands SET stock = NULL, first = NULL, last = NULL WHERE id = ?", (demand,)
+    )
+
+
+def collect(
+    connection: sqlite3.Connection, key: str, spec: Spec, own: int | None, now: Now
+) -> list[tuple[int, int]]:
+    """Return the demands that one order can meet, the leader's own first: (number, quantity)."""
+    rows = connection.execute(
+        "SELECT id, quantity FROM demands WHERE key = ? AND spec = ? AND boot = ? "
+        "AND stock IS NULL AND failure IS NULL AND (alive_until >= ? OR id = ?) "
+        "ORDER BY id <> ?, id",
+        (key, spec.name, now.boot, now.boottime, own, own),
+    ).fetchall()
+    return rows[: fitting([quantity for _, quantity in rows])]
+
+
+def fill(
+    connection: sqlite3.Connection,
+    new: NewStock,
+    demands: Sequence[tuple[int, int]],
+    now: Now,
+) -> list[str]:
+    """Put what came into stock and give each demand its share; return files to remove."""
+    wanted = sum(quantity for _, quantity in demands)
+    cursor = connection.execute(
+        "INSERT INTO stocks (key, targeting, pool, is_default, kept, made_at, asked, count, taken,"
+        " bytes, file, facts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            new.key,
+            new.targeting,
+            new.pool,
+            new.is_default,
+            new.kept,
+            now.wall,
+            new.asked,
+            new.count,
+            min(wanted, new.count),
+            new.bytes,
+            new.file,
+            json.dumps(new.facts),
+        ),
+    )
+    slices = shares(new.count, [quantity for _, quantity in demands])
+    connection.executemany(
+        "UPDATE demands SET stock = ?, first = ?, last = ? WHERE id = ? AND stock IS NULL",
+        [
+            (cursor.lastrowid, first, last, demand)
+            for (demand, _), (first, last) in zip(demands, slices, strict=True)
+        ],
+    )
+    return _clear_out(connection, now)
+
+
+def fail(
+    connection: sqlite3.Connection,
+    failure: Mapping[str, Any],
+    demands: Sequence[tuple[int, int]],
+) -> None:
+    """Tell everybody that waited what went wrong."""
+    text = json.dumps(failure)
+    connection.executemany(
+        "UPDATE demands SET failure = ? WHERE id = ? AND stock IS NULL",
+        [(text, demand) for demand, _ in demands],
+    )
+
+
+def spoil(connection: sqlite3.Connection, key: str, spec: Spec, *, older_than: float) -> list[str]:
+    """Keep nothing any more that came before then; return files to remove."""
+    rows = connection.execute(
+        "DELETE FROM stocks WHERE key = ? AND targeting = ? AND made_at <= ? "
+        "AND (pool = ? OR (? IS NULL AND is_default)) RETURNING file",
+        (key, spec.targeting, older_than, spec.pool, spec.pool),
+    ).fetchall()
+    return [file for (file,) in rows]
+
+
+def files(connection: sqlite3.Connection) -> list[str]:
+    """Name the files that there are to be."""
+    return [file for (file,) in connection.execute("SELECT file FROM stocks")]
+
+
+def newest_balance(connection: sqlite3.Connection, key: str, pool: str) -> tuple[float, int] | None:
+    """Return when a pool's balance was last seen by anybody on this machine, and what it was."""
+    row: tuple[float, int] | None = connection.execute(
+        "SELECT at, bytes FROM balances WHERE key = ? AND pool = ? ORDER BY at DESC LIMIT 1",
+        (key, pool),
+    ).fetchone()
+    return row
+
+
+def _clear_out(connection: sqlite3.Connection, now: Now) -> list[str]:
+    """Forget what is old, used up or too much; what somebody is about to read stays a while."""
+    gone = connection.execute(
+        "DELETE FROM stocks WHERE made_at NOT BETWEEN ? AND ? "
+        "OR (made_at < ? AND (NOT kept OR (taken >= count AND count >= asked))) RETURNING file",
+        (
+            now.wall - KEPT_SECONDS,
+            now.wall + _AHEAD_SECONDS,
+            now.wall - _SHORTEST_KEPT_SECONDS,
+        ),
+    ).fetchall()
+    total = 0
+    for number, (stock, size, file) in enumerate(
+        connection.execute("SELECT id, bytes, file FROM stocks ORDER BY made_at DESC").fetchall()
+    ):
+        total += size
+        if number and (number >= _MOST_STOCKS or total > _MOST_BYTES):
+            connection.execute("DELETE FROM stocks WHERE id = ?", (stock,))
+            gone.append((file,))
+    return [file for (file,) in gone]
