@@ -23,7 +23,8 @@ RANKS: Final[dict[Priority, int]] = {"interactive": 0, "normal": 1, "bulk": 2}
 
 NEVER: Final = float("-inf")
 
-_BULK: Final = 2
+BULK: Final = RANKS["bulk"]
+
 _RESERVE: Final = 0.2
 """Share of a window that bulk calls leave to others."""
 
@@ -79,6 +80,11 @@ class Window(NamedTuple):
         """Slots kept free for others on the same key."""
         return round(self.foreign) if now < self.foreign_until else 0
 
+    @property
+    def reserve(self) -> int:
+        """Slots that bulk calls leave to others, but not the whole of a very small window."""
+        return min(int(self.limit * _RESERVE), self.limit - 1)
+
     def owed_at(self, rank: int, asked_at: float) -> float:
         """When a rank has been left out for so long that its first in line goes before all.
 
@@ -89,7 +95,7 @@ class Window(NamedTuple):
         """
         if not rank:
             return float("inf")
-        served_at = self.bulk_at if rank == _BULK else self.normal_at
+        served_at = self.bulk_at if rank == BULK else self.normal_at
         pace = self.seconds / (_OWED[rank] * self.limit)
         return max(served_at + pace, asked_at + min(pace, self.seconds * _LONGEST_OWED_WAIT))
 
@@ -129,22 +135,12 @@ def settled_end(received_at: float, *, window_seconds: float) -> float:
     return received_at + window_seconds + margin_seconds(window_seconds)
 
 
-def room(window: Window, turn: Turn, now: float, *, by_bulk: int = 0) -> int:
-    """How many slots may be held at most when this call gets one.
-
-    Args:
-        by_bulk: Slots that bulk calls hold. What they are owed comes out of the reserve only while
-            others use the window too.
-    """
-    limit = window.limit
-    free = limit - window.strangers(now)
+def room(window: Window, turn: Turn, now: float) -> int:
+    """How many slots may be held at most when this call gets one."""
+    free = window.limit - window.strangers(now)
     if free <= 0 and now >= window.reset_at:
         free = 1
-    # A bulk call leaves a reserve, but not the whole of a very small window.
-    reserve = min(int(limit * _RESERVE), limit - 1)
-    if turn.rank == _BULK and not (turn.owed and by_bulk < limit - reserve):
-        free -= reserve
-    return free
+    return free - window.reserve if turn.rank == BULK and not turn.owed else free
 
 
 def opens_at(window: Window, turn: Turn, now: float) -> float:
@@ -156,27 +152,24 @@ def opens_at(window: Window, turn: Turn, now: float) -> float:
     return opens
 
 
-def permits(window: Window, held: int, turn: Turn, now: float, *, by_bulk: int = 0) -> bool:
+def permits(window: Window, held: int, turn: Turn, now: float) -> bool:
     """Say whether one more call may be sent while that many slots are held."""
-    fits = held + turn.ahead < room(window, turn, now, by_bulk=by_bulk)
+    fits = held + turn.ahead < room(window, turn, now)
     return fits and opens_at(window, turn, now) <= now
 
 
-def wait_seconds(
-    window: Window, ends: Sequence[float], turn: Turn, now: float, *, by_bulk: int = 0
-) -> float:
+def wait_seconds(window: Window, ends: Sequence[float], turn: Turn, now: float) -> float:
     """The earliest that things may come to: an answer that is still out may take longer.
 
     Args:
         ends: When the slots that are held come free at the earliest, soonest first.
     """
     opens = opens_at(window, turn, now)
-    free = room(window, turn, now, by_bulk=by_bulk)
+    free = room(window, turn, now)
     moment = max(_enough_end_at(window, ends, turn.ahead, free, now), opens)
     if not turn.owed and turn.owed_at < moment:
         # Sooner than by waiting for a place: when it is this rank's turn whoever else waits.
-        favoured = Turn(turn.rank, owed=True)
-        free = room(window, favoured, now, by_bulk=by_bulk)
+        free = room(window, Turn(turn.rank, owed=True), now)
         rightful = _enough_end_at(window, ends, 0, free, now)
         moment = min(moment, max(rightful, turn.owed_at, opens))
     return max(moment - now, 0.0)
@@ -210,7 +203,7 @@ def _nth_end(ends: Sequence[float], count: int, lap: float, now: float) -> float
 
 def granted(window: Window, rank: int, now: float) -> Window:
     """Remember that a call of this rank was permitted."""
-    if rank == _BULK:
+    if rank == BULK:
         return window._replace(granted_at=now, bulk_at=now)
     if rank:
         return window._replace(granted_at=now, normal_at=now)

@@ -14,8 +14,10 @@ from typing import Final, NamedTuple
 
 from rf_core import turns
 from rf_core.governor import (
+    BULK,
     RANKS,
     Priority,
+    Turn,
     Window,
     granted,
     lease_end,
@@ -35,7 +37,6 @@ _RANK_SHIFT: Final = 1
 _HOLDER_SHIFT: Final = 3
 _ID_SHIFT: Final = 19
 _HOLDERS: Final = 0xFFFF
-_BULK: Final = RANKS["bulk"]
 _HOLDER_BYTES: Final = 100
 
 ID_BITS: Final = 45
@@ -123,12 +124,10 @@ class Ledger:
         """Take a slot, or stand in line for one."""
         asked_at = now if ask.asked_at is None else ask.asked_at
         me = Waiter(RANKS[ask.priority], asked_at, ask.id)
-        turn = turn_of(me, self.line, self.window, now)
-        by_bulk = self._held_by_bulk(now) if me.rank == _BULK else 0
-        if permits(self.window, self.held(now), turn, now, by_bulk=by_bulk):
+        turn = self._turn(me, now)
+        if permits(self.window, self.held(now), turn, now):
             return self._grant(ask, me, now)
-        ends = self._earliest_ends(now)
-        seconds = wait_seconds(self.window, ends, turn, now, by_bulk=by_bulk)
+        seconds = wait_seconds(self.window, self._earliest_ends(now), turn, now)
         return self._stand_in_line(me, seconds, ask.patience_seconds, now)
 
     def settle(self, taken: Taken, report: Report, now: float) -> bool:
@@ -168,7 +167,7 @@ class Ledger:
         """Say what is left, without a call."""
         first = bisect_right(self.ends, now)
         holders = Counter(self._holder(tag) for tag in self.tags[first:])
-        turn = turn_of(Waiter(0, now, -1), self.line, self.window, now)
+        turn = self._turn(Waiter(0, now, -1), now)
         free = permits(self.window, self.held(now), turn, now)
         wait = 0.0 if free else wait_seconds(self.window, self._earliest_ends(now), turn, now)
         return Headroom(
@@ -180,6 +179,10 @@ class Ledger:
             holders=tuple(holders.most_common()),
             frees_in_seconds=tuple(end - now for end in self.ends[first:]),
         )
+
+    def _turn(self, me: Waiter, now: float) -> Turn:
+        by_bulk = self._held_by_bulk(now) if self.line or me.rank == BULK else 0
+        return turn_of(me, self.line, self.window, now, by_bulk=by_bulk)
 
     def _grant(self, ask: Ask, me: Waiter, now: float) -> Taken:
         self._forget(now)
@@ -219,7 +222,7 @@ class Ledger:
 
     def _held_by_bulk(self, now: float) -> int:
         first = bisect_right(self.ends, now)
-        return sum(tag >> _RANK_SHIFT & 3 == _BULK for tag in self.tags[first:])
+        return sum(tag >> _RANK_SHIFT & 3 == BULK for tag in self.tags[first:])
 
     def _find(self, slot: int) -> int | None:
         """Leases end last, so it is among the last ones."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from rf_core.governor import Turn, Window
+from rf_core.governor import BULK, Turn, Window
 
 _LONGEST_NAP_WINDOWS: Final = 1 / 12
 _GRACE_WINDOWS: Final = 1 / 12
 _LONGEST_GRACE_SECONDS: Final = 1.0
+_NEVER: Final = float("inf")
 
 
 class Waiter(NamedTuple):
@@ -26,9 +27,16 @@ class Waiter(NamedTuple):
     alive_until: float = 0.0
 
 
-def turn_of(me: Waiter, line: Sequence[Waiter], window: Window, now: float) -> Turn:
-    """Say where a call stands, whether it is in the line already or not."""
-    owed_at = window.owed_at(me.rank, me.asked_at)
+def turn_of(
+    me: Waiter, line: Sequence[Waiter], window: Window, now: float, *, by_bulk: int = 0
+) -> Turn:
+    """Say where a call stands, whether it is in the line already or not.
+
+    Args:
+        by_bulk: Slots that bulk calls hold. What they are owed comes out of the reserve only as
+            long as they have not filled all the rest of the window themselves.
+    """
+    owed_at = _owed_at(window, me, by_bulk)
     if not line:
         return Turn(me.rank, 0, owed_at <= now, owed_at)
     mine = me[:3]
@@ -39,13 +47,19 @@ def turn_of(me: Waiter, line: Sequence[Waiter], window: Window, now: float) -> T
     favoured = [
         rank
         for rank, first in firsts.items()
-        if rank != me.rank and window.owed_at(rank, first.asked_at) <= now
+        if rank != me.rank and _owed_at(window, first, by_bulk) <= now
     ]
     if me.rank in firsts and firsts[me.rank][:3] < mine:
-        owed_at = float("inf")
+        owed_at = _NEVER
     if owed_at <= now:
         return Turn(me.rank, sum(rank < me.rank for rank in favoured), True, owed_at)
     return Turn(me.rank, ahead + sum(rank > me.rank for rank in favoured), False, owed_at)
+
+
+def _owed_at(window: Window, waiter: Waiter, by_bulk: int) -> float:
+    if waiter.rank == BULK and by_bulk >= window.limit - window.reserve:
+        return _NEVER
+    return window.owed_at(waiter.rank, waiter.asked_at)
 
 
 def nap_seconds(wait_seconds: float, window_seconds: float) -> float:

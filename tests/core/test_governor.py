@@ -56,11 +56,9 @@ def test_bulk_leaves_a_reserve_and_an_interactive_call_takes_the_last_slot():
     assert not permits(window, 10, INTERACTIVE, 100)
 
 
-def test_what_bulk_is_owed_comes_out_of_the_reserve_only_when_others_fill_the_window():
-    window = Window(10)
-    owed = Turn(2, owed=True)
-    assert room(window, owed, 100, by_bulk=0) == 10
-    assert room(window, owed, 100, by_bulk=8) == 8
+def test_what_bulk_is_owed_comes_out_of_the_reserve():
+    assert room(Window(10), Turn(2), 100) == 8
+    assert room(Window(10), Turn(2, owed=True), 100) == 10
 
 
 def test_a_rank_that_is_left_out_is_owed_a_share_of_the_pace():

@@ -114,6 +114,16 @@ def test_bulk_alone_never_touches_the_reserve():
     assert most == 8
 
 
+def test_bulk_that_has_had_its_part_keeps_no_slot_from_others():
+    callers = Callers(10)
+    for number in range(8):
+        callers.ledger.settle(callers.ask(f"bulk{number}", 100, priority="bulk"), NOTHING, 100)
+    callers.ask("more", 100, priority="bulk")
+    callers.ask("more", 155, priority="bulk")
+    assert isinstance(callers.ask("a", 156), Taken)
+    assert isinstance(callers.ask("b", 156), Taken)
+
+
 def test_whoever_has_no_patience_does_not_stand_in_line():
     callers = Callers(1)
     callers.fill(100)
