@@ -19,6 +19,7 @@ from rf_sandbox.clock import Clock, read_pace
 from rf_sandbox.external import External
 from rf_sandbox.gateway import Patience, make_room
 from rf_sandbox.listeners import Ports, PortTakenError
+from rf_sandbox.loops import new_loop
 from rf_sandbox.pages import Site
 from rf_sandbox.servers import STOP_SECONDS, Servers
 from rf_sandbox.store import StateError
@@ -96,7 +97,7 @@ class Sandbox:
         self.ready: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_loop()
         self._thread = threading.Thread(target=self._run, name="sandbox", daemon=True)
         self._thread.start()
         try:
@@ -305,7 +306,8 @@ def run_foreground(
         finally:
             await servers.stop()
 
-    asyncio.run(serve())
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(serve())
 
 
 def write_ready_file(path: Path, ready: dict[str, Any]) -> None:

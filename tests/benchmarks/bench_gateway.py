@@ -3,6 +3,10 @@
 One process each, the same load from a process of its own, rounds that alternate; medians and their
 ratios are printed. The peers ask for no password, ours does, and bills. A peer that cannot be had
 is named and left out.
+
+Two figures each: what came through, which also hangs on how fast the site and the load are on
+this machine, and what a processor of the proxy's own would serve if it did nothing else: work
+divided by the processor time that the proxy took, children included.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import time
 import urllib.request
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 ROUNDS = 3
 SECONDS = 2.0
@@ -28,6 +33,7 @@ CONNECTIONS = 16
 PAGE = 2_000
 BULK = 64 * 1024 * 1024
 BULK_CONNECTIONS = 4
+OURS = "ours, sticky"
 RF = [sys.executable, "-c", "from rf_tui.cli.main import run; raise SystemExit(run())"]
 SQUID = """
 http_port 127.0.0.1:{port}
@@ -89,9 +95,9 @@ async def get_for(load):
     before = sum(getter.done for getter in getters)
     began = time.perf_counter()
     await asyncio.sleep(SECONDS)
-    done = sum(getter.done for getter in getters) - before
+    total = sum(getter.done for getter in getters)
     assert not any(getter.lost.done() for getter in getters), "a connection was lost"
-    return done / (time.perf_counter() - began)
+    return total, (total - before) / (time.perf_counter() - began)
 
 
 class Opener(asyncio.Protocol):
@@ -126,13 +132,14 @@ async def tunnels_for(load):
     async def open_again(number):
         while time.perf_counter() < until:
             opened = loop.create_future()
-            await loop.create_connection(lambda: Opener(request, opened), "127.0.0.1", load["port"])
+            opener = Opener(request, opened)
+            await loop.create_connection(lambda opener=opener: opener, "127.0.0.1", load["port"])
             assert await opened, "a tunnel was refused"
             counts[number] += 1
 
     began = time.perf_counter()
     await asyncio.gather(*(open_again(number) for number in range(CONNECTIONS)))
-    return sum(counts) / (time.perf_counter() - began)
+    return sum(counts), sum(counts) / (time.perf_counter() - began)
 
 
 class Bulk(asyncio.Protocol):
@@ -168,7 +175,8 @@ async def bulk_for(load):
     for end in ends:
         await loop.create_connection(lambda end=end: Bulk(load, end), "127.0.0.1", load["port"])
     await asyncio.wait_for(asyncio.gather(*ends), 120)
-    return BULK * BULK_CONNECTIONS / (time.perf_counter() - began) / 1e6
+    megabytes = BULK * BULK_CONNECTIONS / 1e6
+    return megabytes, megabytes / (time.perf_counter() - began)
 
 
 LOADS = {"keep-alive GET/s": get_for, "new tunnels/s": tunnels_for, "bulk MB/s": bulk_for}
@@ -192,6 +200,30 @@ def listening(port, seconds=15.0):
         time.sleep(0.02)
     message = f"nothing listens on {port}"
     raise TimeoutError(message)
+
+
+class Proxy(NamedTuple):
+    """One to be measured."""
+
+    pid: int
+    port: int
+    authorization: str = ""
+
+
+def processor_seconds(pid):
+    """What a process and its children have taken; None where the system does not tell."""
+    try:
+        found = {
+            int(path.parent.name): path.read_text().rpartition(")")[2].split()
+            for path in Path("/proc").glob("[0-9]*/stat")
+        }
+    except OSError:
+        return None
+    family = {pid}
+    for _ in range(3):
+        family |= {child for child, fields in found.items() if int(fields[1]) in family}
+    ticks = sum(int(found[one][11]) + int(found[one][12]) for one in family if one in found)
+    return ticks / os.sysconf("SC_CLK_TCK") if found else None
 
 
 @contextmanager
@@ -233,19 +265,19 @@ def ours(stack, folder, target):
         token = base64.b64encode(pair.encode()).decode()
         return f"Proxy-Authorization: Basic {token}\r\n"
 
-    port = ready["gateway"]["port"]
+    pid, port = ready["pid"], ready["gateway"]["port"]
     return {
-        "ours, sticky": (port, authorization("sticky")),
-        "ours, rotating": (port, authorization("rotating")),
+        OURS: Proxy(pid, port, authorization("sticky")),
+        "ours, rotating": Proxy(pid, port, authorization("rotating")),
     }
 
 
 def call(base, token, method, path, body):
-    request = urllib.request.Request(  # noqa: S310 - loopback
+    request = urllib.request.Request(
         base + path, json.dumps(body).encode(), method=method,
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     )  # fmt: skip
-    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=20) as answer:
         return json.loads(answer.read())
 
 
@@ -264,9 +296,10 @@ def proxy_py(stack, folder):
     port = free_port()
     command = [sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", str(port),
                "--num-workers", "1", "--num-acceptors", "1", "--log-level", "e"]  # fmt: skip
-    stack.enter_context(process(command, env=os.environ | {"PYTHONPATH": str(home)}, cwd=folder))
+    environment = os.environ | {"PYTHONPATH": str(home)}
+    started = stack.enter_context(process(command, env=environment, cwd=folder))
     listening(port)
-    return {"proxy.py": (port, "")}
+    return {"proxy.py": Proxy(started.pid, port)}
 
 
 def squid(stack, folder):
@@ -279,28 +312,49 @@ def squid(stack, folder):
     home.chmod(0o777)
     port = free_port()
     (home / "squid.conf").write_text(SQUID.format(port=port, folder=home))
-    stack.enter_context(process([program, "-N", "-f", home / "squid.conf"]))
+    started = stack.enter_context(process([program, "-N", "-f", home / "squid.conf"]))
     listening(port)
-    return {"squid": (port, "")}
+    return {"squid": Proxy(started.pid, port)}
 
 
-def measured(name, port, authorization, target):
+def measured(what, proxy, target):
+    """What came through in a second, and what would for a second of the proxy's processor."""
     page, bulk = f"http://{target}/bytes/{PAGE}", f"/bytes/{BULK}"
+    authorization = proxy.authorization
     load = {
-        "name": name,
-        "port": port,
+        "name": what,
+        "port": proxy.port,
         "request": f"GET {page} HTTP/1.1\r\nHost: {target}\r\n{authorization}\r\n",
         "connect": f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{authorization}\r\n",
         "inside": f"GET {bulk} HTTP/1.1\r\nHost: {target}\r\n\r\n",
     }
+    before = processor_seconds(proxy.pid)
     done = subprocess.run(
         [sys.executable, __file__, "--load", json.dumps(load)],
         capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     if done.returncode:
-        print(f"  {name}: {done.stderr.strip().splitlines()[-1]}")
+        print(f"  {what}: {done.stderr.strip().splitlines()[-1]}")
         return None
-    return float(done.stdout)
+    total, rate = json.loads(done.stdout)
+    after = processor_seconds(proxy.pid)
+    taken = 0.0 if before is None or after is None else after - before
+    return rate, total / taken if taken else float("nan")
+
+
+def show(what, figures):
+    """One line for each proxy: medians, and ours beside them."""
+    medians = {
+        one: [statistics.median(column) for column in zip(*rows, strict=True)]
+        for one, rows in figures.items()
+        if rows
+    }
+    best = medians[OURS]
+    for one, (rate, each) in medians.items():
+        line = f"{what:<18}{one:<16}{rate:>10,.0f}{each:>10,.0f} per CPU second"
+        if not one.startswith("ours"):
+            line += f"   ours is {best[0] / rate:.2f} x, {best[1] / each:.2f} x by CPU"
+        print(line)
 
 
 def main():
@@ -311,19 +365,15 @@ def main():
         for what in LOADS:
             figures = {one: [] for one in proxies}
             for _ in range(ROUNDS):
-                for one, (port, authorization) in proxies.items():
-                    figure = measured(what, port, authorization, target)
+                for one, proxy in proxies.items():
+                    figure = measured(what, proxy, target)
                     figures[one] += [] if figure is None else [figure]
-            medians = {one: statistics.median(all_) for one, all_ in figures.items() if all_}
-            best = medians["ours, sticky"]
-            for one, median in medians.items():
-                ratio = "" if one == "ours, sticky" else f"   ours is {best / median:.2f} x"
-                print(f"{what:<18}{one:<16}{median:>12,.0f}{ratio}")
+            show(what, figures)
 
 
 if __name__ == "__main__":
     if "--load" in sys.argv:
         asked = json.loads(sys.argv[-1])
-        print(asyncio.run(LOADS[asked["name"]](asked)))
+        print(json.dumps(asyncio.run(LOADS[asked["name"]](asked))))
     else:
         main()
