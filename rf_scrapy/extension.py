@@ -116,11 +116,11 @@ class CrawlReporter:
         crawl.parking.opened()
         logger.info(
             "Proxies of pool %s on %d lanes, through the relay on 127.0.0.1:%d",
-            crawl.pool,
-            crawl.lanes.live,
+            crawl.supply.pool,
+            crawl.supply.lanes.live,
             crawl.relay.port if crawl.relay else 0,
         )
-        await crawl.publish()
+        await crawl.telemetry.publish()
         self._ticker = asyncio.get_running_loop().create_task(self._tick())
 
     def engine_started(self) -> None:
@@ -154,7 +154,7 @@ class CrawlReporter:
         if crawl.relay is not None:
             logger.info(closing_line(crawl))
             try:
-                await crawl.publish(finished=True)
+                await crawl.telemetry.publish(finished=True)
             except StateError as error:
                 logger.warning("%s", error)
         await crawl.close()
@@ -164,7 +164,7 @@ class CrawlReporter:
             await asyncio.sleep(_TICK_SECONDS)
             write_stats(self._crawl)
             try:
-                await self._crawl.publish()
+                await self._crawl.telemetry.publish()
             except StateError as error:
                 logger.warning("%s The crawl goes on; the monitor does not see it.", error)
                 return
@@ -181,7 +181,7 @@ def closing_line(crawl: Crawl) -> str:
     where = ", ".join(f"{domain} {format_bytes(count)}" for domain, count in top) or "nowhere"
     budget = f" (budget {format_bytes(crawl.budget.limit_bytes)})" if crawl.budget else ""
     return (
-        f"This crawl cost {format_bytes(meter.wire_bytes)}{budget} of pool {crawl.pool} "
+        f"This crawl cost {format_bytes(meter.wire_bytes)}{budget} of pool {crawl.supply.pool} "
         f"({meter.up_bytes:,} bytes up, {meter.down_bytes:,} down) for {requests:,} requests "
-        f"through {crawl.lanes.used} proxies: {where}."
+        f"through {crawl.supply.lanes.used} proxies: {where}."
     )

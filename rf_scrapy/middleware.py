@@ -19,7 +19,8 @@ from rf_core.refusals import REFUSAL_HEADER, Action, Refusal
 from rf_core.targets import join
 from rf_scrapy import compat
 from rf_scrapy.components import PROXY, REPORTER, require
-from rf_scrapy.crawl import Crawl, Flight, crawl_of
+from rf_scrapy.crawl import Crawl, crawl_of
+from rf_scrapy.flights import Flight
 from rf_scrapy.sessions import SESSION
 from rf_scrapy.settings import META_NOT_YET
 
@@ -105,7 +106,7 @@ class ProxyMiddleware:
         self._crawl.settle(flight, _size_of(response))
         refusal = self._refusal(response.headers.get(REFUSAL_HEADER), flight)
         if refusal is None:
-            self._crawl.succeeded()
+            self._crawl.supply.succeeded()
             return response
         again = await self._react(request, refusal)
         if again is not None:
@@ -144,13 +145,13 @@ class ProxyMiddleware:
                 return self._hold_back(request, leave)
         if request.meta.get(SESSION) is not None:
             return self._in_session(request, target, domain)
-        lane = crawl.lanes.take(target)
+        lane = crawl.supply.lanes.take(target)
         if lane is not None:
             self._assign(request, lane, target, domain)
             return None
-        if crawl.lanes.can_serve(target):
+        if crawl.supply.lanes.can_serve(target):
             return self._when_turned(request, target, domain)
-        if crawl.refill():
+        if crawl.supply.refill():
             return crawl.again(request, _NO_LANE_SECONDS)
         crawl.stop("rf_no_proxies")
         self._without_proxy(request, "no proxy is left that works")
@@ -159,12 +160,12 @@ class ProxyMiddleware:
     async def _in_session(self, request: Request, target: str, domain: str) -> Request | None:
         """Send a request on its session's lane; one whose session is over goes round once more."""
         crawl = self._crawl
-        while (held := crawl.sessions.of(request)) and not compat.is_closing(crawl.crawler):
-            lane = crawl.lanes.hold(held.credential, target)
+        while (held := crawl.supply.sessions.of(request)) and not compat.is_closing(crawl.crawler):
+            lane = crawl.supply.lanes.hold(held.credential, target)
             if lane is not None:
                 self._assign(request, lane, target, domain)
                 return None
-            await crawl.lane_for(held)
+            await crawl.supply.lane_for(held)
         return await crawl.again(request, 0.0)
 
     def _hold_back(self, request: Request, leave: Leave) -> Awaitable[Request]:
@@ -183,12 +184,12 @@ class ProxyMiddleware:
         When the crawl ends meanwhile the request goes back to where it came from.
         """
         crawl = self._crawl
-        while crawl.lanes.can_serve(target) and not compat.is_closing(crawl.crawler):
-            lane = crawl.lanes.take(target)
+        while crawl.supply.lanes.can_serve(target) and not compat.is_closing(crawl.crawler):
+            lane = crawl.supply.lanes.take(target)
             if lane is not None:
                 self._assign(request, lane, target, domain)
                 return None
-            await crawl.turned(target)
+            await crawl.supply.turned(target)
         again: Request = request.replace(dont_filter=True)
         return again
 
@@ -198,15 +199,14 @@ class ProxyMiddleware:
         request.meta["proxy"] = crawl.relay.url
         request.headers["Proxy-Authorization"] = crawl.relay.authorization(lane.number)
         reserved = crawl.budget.reserve(domain) if crawl.budget is not None else 0
-        crawl.flights[request] = Flight(
-            target, time.monotonic(), lane.handle, lane.number, lane, domain, reserved
-        )
-        pool = lane.credential.pool if lane.credential else crawl.pool
+        flight = Flight(target, time.monotonic(), lane.handle, lane.number, lane, domain, reserved)
+        crawl.flights.began(request, flight)
+        pool = lane.credential.pool if lane.credential else crawl.supply.pool
         crawl.meter.spend(pool, domain).requests += 1
 
     def _go_direct(self, request: Request) -> None:
         self._crawl.direct_requests += 1
-        self._crawl.flights[request] = Flight("", time.monotonic())
+        self._crawl.flights.began(request, Flight("", time.monotonic()))
 
     def _without_proxy(self, request: Request, why: str) -> None:
         if self._crawl.settings.allow_direct:
@@ -226,12 +226,12 @@ class ProxyMiddleware:
         """Do what the cause asks for; None leaves the request to Scrapy's own retry."""
         crawl = self._crawl
         crawl.verdicts[f"gateway_{refusal.cause}"] += 1
-        attempts = crawl.attempts_of(request)
+        attempts = crawl.flights.attempts_of(request)
         match refusal.action:
             case Action.RETRY:
                 return None
             case Action.NEW_CREDENTIAL:
-                crawl.refuse_credential(refusal.handle)
+                crawl.supply.refuse(refusal.handle)
                 attempts.reroutes += 1
                 if attempts.reroutes <= _REROUTES:
                     return await crawl.again(request, 0.0)
@@ -240,7 +240,7 @@ class ProxyMiddleware:
                 if attempts.waits <= _GATEWAY_WAITS:
                     return await crawl.again(request, _gateway_wait(refusal, attempts.waits))
             case Action.STOP:
-                logger.error("Pool %s has no balance left: the gateway said so.", crawl.pool)
+                logger.error("Pool %s has no balance left: the gateway said so.", crawl.supply.pool)
                 crawl.stop("rf_balance_exhausted")
             case Action.GIVE_UP:
                 pass

@@ -20,7 +20,8 @@ from rf_core.errors import ResiFactoryError
 from rf_core.patience import Pause, answered, refused
 from rf_core.retry_after import parse_date, parse_retry_after
 from rf_scrapy.components import BACKOFF, REPORTER, require
-from rf_scrapy.crawl import Crawl, Flight, crawl_of
+from rf_scrapy.crawl import Crawl, crawl_of
+from rf_scrapy.flights import Flight
 from rf_scrapy.middleware import NoProxyError
 from rf_scrapy.sessions import SESSION
 
@@ -74,7 +75,7 @@ class BackoffMiddleware:
             NoProxyError: no credential can be had for it.
         """
         try:
-            await self._crawl.sessions.join(request)
+            await self._crawl.supply.sessions.join(request)
         except ResiFactoryError as error:
             logger.error("%s has no session: %s", request, error)
             raise NoProxyError(str(error)) from error
@@ -98,7 +99,7 @@ class BackoffMiddleware:
     ) -> Response | Awaitable[Request]:
         """Turn *slower* into a pause of that domain; hand the answer on after too many of them."""
         crawl = self._crawl
-        flight = crawl.flights.get(request)
+        flight = crawl.flights.of(request)
         if flight is None or "cached" in response.flags:
             return response
         if response.status in crawl.settings.backoff_http_codes:
@@ -109,7 +110,7 @@ class BackoffMiddleware:
         pause = self._pauses.get(domain)
         if pause is not None and pause.step:
             self._pauses[domain] = answered(pause, sent_at=flight.sent_at)
-        crawl.sessions.left(request)
+        crawl.supply.sessions.left(request)
         return response
 
     def _refused(
@@ -132,7 +133,7 @@ class BackoffMiddleware:
         if outcome.new_step:
             crawl.backoff_steps += 1
             crawl.backoff_seconds += outcome.pause.until - now
-        attempts = crawl.attempts_of(request)
+        attempts = crawl.flights.attempts_of(request)
         attempts.backoffs += 1
         if attempts.backoffs > crawl.settings.backoff_retry_times:
             return response
@@ -144,8 +145,8 @@ class BackoffMiddleware:
         """Change the exit; hand the answer on when enough of them were not wanted."""
         crawl = self._crawl
         crawl.verdicts["target_ban"] += 1
-        crawl.ban(flight)
-        attempts = crawl.attempts_of(request)
+        crawl.supply.ban(flight)
+        attempts = crawl.flights.attempts_of(request)
         attempts.bans += 1
         if attempts.bans > crawl.settings.ban_retry_times:
             return response

@@ -37,22 +37,22 @@ STATS: Final = (
     Stat(
         "rf/requests/direct", "Requests sent without one, on purpose", lambda c: c.direct_requests
     ),
-    Stat("rf/orders", "Orders of credentials", lambda c: c.orders),
-    Stat("rf/proxies/live", "Lanes with a working credential", lambda c: c.lanes.live),
-    Stat("rf/proxies/used", "Distinct credentials used", lambda c: c.lanes.used),
+    Stat("rf/orders", "Orders of credentials", lambda c: c.supply.orders),
+    Stat("rf/proxies/live", "Lanes with a working credential", lambda c: c.supply.lanes.live),
+    Stat("rf/proxies/used", "Distinct credentials used", lambda c: c.supply.lanes.used),
     Stat("rf/exits/distinct", "Exits that were asked for", lambda c: c.exits),
-    Stat("rf/sessions/begun", "Sessions that were begun", lambda c: c.sessions.known.begun),
+    Stat("rf/sessions/begun", "Sessions that were begun", lambda c: c.supply.sessions.known.begun),
     Stat(
         "rf/sessions/renewed",
         "Those whose key was used again after their lease",
-        lambda c: c.sessions.known.renewed,
+        lambda c: c.supply.sessions.known.renewed,
     ),
     Stat(
         "rf/sessions/broken",
         "Those whose credential was refused or banned",
-        lambda c: c.sessions.known.broken,
+        lambda c: c.supply.sessions.known.broken,
     ),
-    Stat("rf/proxies/retired", "Credentials refused for good", lambda c: c.lanes.refused),
+    Stat("rf/proxies/retired", "Credentials refused for good", lambda c: c.supply.lanes.refused),
     Stat("rf/tunnels", "CONNECT tunnels that were opened", lambda c: c.meter.tunnels),
     Stat(
         "rf/replays",

@@ -1,0 +1,177 @@
+"""Where a crawl's credentials come from and go: orders, the lanes they live on, their ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from rf_core.errors import DemoCredentialsError, ResiFactoryError
+from rf_core.lanes import Credential, Lanes
+from rf_core.models import Batch, Order
+from rf_scrapy.sessions import CrawlSessions
+
+if TYPE_CHECKING:
+    from rf_core.io.relay import Relay
+    from rf_core.io.session import Session
+    from rf_core.lanes import Lane
+    from rf_core.sessions import Held
+    from rf_scrapy.flights import Flight
+    from rf_scrapy.settings import CrawlSettings
+
+logger = logging.getLogger(__name__)
+
+_REFILLS: Final = 3
+_TURN_SECONDS: Final = 0.25
+
+
+class Supply:
+    """The lanes of one crawl and the orders that fill them.
+
+    Args:
+        stop: Ends the crawl with a reason.
+
+    Attributes:
+        session: The account; None before the crawl is open and after it is closed.
+        relay: Whose connections are hung up before a lane gets another credential.
+        pool: Who pays, as the API named it.
+    """
+
+    def __init__(self, settings: CrawlSettings, stop: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._stop = stop
+        self.session: Session | None = None
+        self.relay: Relay | None = None
+        self.pool = settings.pool or ""
+        self.orders: int = 0
+        self.lanes: Lanes = Lanes(settings.live_proxies, settings.rotate)
+        self.sessions: CrawlSessions = CrawlSessions(settings, self._send)
+        self._refilling: asyncio.Task[None] | None = None
+        self._refills = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._turned = asyncio.Event()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside the crawl, and hold on to it until it is done."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def close(self) -> None:
+        """Order no more. Repeatable."""
+        if self._refilling is not None:
+            self._refilling.cancel()
+
+    # Orders
+
+    async def order(self) -> None:
+        """Order credentials and put them on lanes.
+
+        Raises:
+            ResiFactoryError: none could be had.
+        """
+        settings = self._settings
+        self._take_in(
+            await self._send(
+                Order(
+                    pool=settings.pool,
+                    country=settings.country,
+                    state=settings.state,
+                    proxy_type=settings.proxy_type,
+                    session_minutes=settings.session_minutes,
+                    quantity=settings.quantity or 2 * settings.live_proxies,
+                )
+            )
+        )
+
+    async def _send(self, order: Order) -> Batch:
+        assert self.session is not None  # noqa: S101 - open, narrows for the type checker
+        batch = await self.session.order(order)
+        self.orders += 1
+        return batch
+
+    def _take_in(self, batch: Batch) -> None:
+        self.pool = batch.pool
+        self.lanes.add(Credential(proxy, batch.pool) for proxy in batch.proxies)
+
+    def refill(self) -> bool:
+        """Order more credentials in the background; False when that has been tried often enough."""
+        if self._refilling is not None and not self._refilling.done():
+            return True
+        if self._refills >= _REFILLS:
+            return self.lanes.live > 0
+        self._refills += 1
+        self._refilling = asyncio.get_running_loop().create_task(self._refill())
+        return True
+
+    async def _refill(self) -> None:
+        try:
+            await self.order()
+        except DemoCredentialsError as error:
+            logger.error("%s", error)
+            self._stop("rf_demo_credentials")
+        except ResiFactoryError as error:
+            logger.error("No more proxies: %s", error)
+
+    def succeeded(self) -> None:
+        """A credential works: later refusals start counting anew."""
+        self._refills = 0
+
+    # Lanes
+
+    def land(self, flight: Flight) -> None:
+        """Take a request off its lane; one that was to turn and is empty now turns."""
+        if flight.lane is not None:
+            lane, flight.lane = flight.lane, None
+            if self.lanes.release(lane, flight.target):
+                self._renew(lane)
+
+    async def turned(self, target: str) -> None:
+        """Wait a moment for a lane that is turning, or make one turn for that target."""
+        if (lane := self.lanes.make_room(target)) is not None:
+            self._renew(lane, target)
+        await self._lane_free()
+
+    async def lane_for(self, held: Held) -> None:
+        """Wait a moment for the lane of a session, or make one turn to its credential."""
+        if (lane := self.lanes.make_room_for(held.credential)) is not None:
+            self._renew(lane, held=held.credential)
+        await self._lane_free()
+
+    async def _lane_free(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TURN_SECONDS):
+                await self._turned.wait()
+
+    def refuse(self, handle: str) -> None:
+        """Never use a credential again; its lanes get the next one, its connections are closed."""
+        for lane in self.lanes.refuse(handle):
+            self._renew(lane)
+        if not self.sessions.known.lose(handle) and not self.lanes.spare:
+            self.refill()
+
+    def ban(self, flight: Flight) -> None:
+        """Change the exit that a target does not want.
+
+        A sticky credential is not sent there again; a rotating one gets another exit with its next
+        connections.
+        """
+        if self.sessions.known.lose(flight.handle):
+            return
+        if self._settings.proxy_type.endswith("sticky"):
+            self.lanes.ban(flight.handle, flight.target)
+        elif (lane := self.lanes.turn(flight.number, flight.handle)) is not None:
+            self._renew(lane)
+
+    def _renew(self, lane: Lane, target: str = "", held: Credential | None = None) -> None:
+        self.spawn(self._hang_up(lane, target, held))
+
+    async def _hang_up(self, lane: Lane, target: str, held: Credential | None) -> None:
+        if self.relay is not None:
+            await self.relay.hang_up(lane.number)
+        if not lane.in_flight and lane.retired:
+            self.lanes.renew(lane, target, held)
+            self._turned.set()
+            self._turned.clear()
