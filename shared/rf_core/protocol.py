@@ -51,6 +51,7 @@ class Call:
         group: Rate-limit window it counts in, or None when it is not governed (C-134).
         scope: What the key needs for it, from our own table (C-018), or None.
         answer_bytes: About how much will come back; time-outs are scaled by it (C-077).
+        etag: What is known already: 304 means that it still holds (C-103).
     """
 
     method: str
@@ -60,6 +61,7 @@ class Call:
     group: str | None = READS
     scope: str | None = None
     answer_bytes: int = 4_096
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,9 @@ def me() -> Call:
     return Call("GET", "me")
 
 
-def pools() -> Call:
+def pools(etag: str = "") -> Call:
     """`GET /pools` (C-101)."""
-    return Call("GET", "pools", scope="pools:read")
+    return Call("GET", "pools", scope="pools:read", etag=etag)
 
 
 def balance() -> Call:
@@ -137,7 +139,7 @@ def proxies(order: Order, *, answer_format: str = "json") -> Call:
     )
 
 
-def request_headers(key: Secret, *, version: str, body: bool) -> dict[str, str]:
+def request_headers(key: Secret, *, version: str, body: bool, etag: str = "") -> dict[str, str]:
     """The headers of a request; the key's only way out (C-008, C-153)."""
     headers = {
         "Authorization": f"Bearer {key.reveal()}",
@@ -147,6 +149,8 @@ def request_headers(key: Secret, *, version: str, body: bool) -> dict[str, str]:
     }
     if body:
         headers["Content-Type"] = "application/json"
+    if etag:
+        headers["If-None-Match"] = etag
     return headers
 
 
@@ -178,12 +182,14 @@ def retry_after(answer: Answer, *, now: float) -> float | None:
 
 
 def read(answer: Answer, call: Call, *, now: float) -> dict[str, Any]:
-    """Return the JSON object of a success.
+    """Return the JSON object of a success; an empty one when what is known still holds.
 
     Raises:
         ApiError: the API said no; the class tells which no.
         ResponseError: not JSON, not an object, or a redirect (C-003, C-146).
     """
+    if call.etag and answer.status == 304:  # noqa: PLR2004 - not modified
+        return {}
     document = _document(answer)
     if isinstance(document, dict) and "error" in document:
         raise _error(answer, call, document["error"], now=now)

@@ -193,6 +193,15 @@ def test_a_redirect_is_an_error_that_says_why(status):
         read(answer(status, b"", location="https://evil.example/"))
 
 
+def test_what_still_holds_is_an_answer_only_to_whoever_asked_that():
+    """C-103"""
+    headers = protocol.request_headers(KEY, version="1.0", body=False, etag='"v1"')
+    assert headers["If-None-Match"] == '"v1"'
+    assert read(answer(304, b""), protocol.pools('"v1"')) == {}
+    with pytest.raises(ResponseError, match="304"):
+        read(answer(304, b""), protocol.pools())
+
+
 def test_a_bare_404_is_no_claim_about_pools():
     """C-150"""
     with pytest.raises(ApiError) as caught:

@@ -145,7 +145,7 @@ async def test_discovery_is_fresh_for_a_quarter_of_an_hour_and_then_fetched_behi
     assert len(api.requests) == 1
     clock.advance(2)
     assert (await session.discovery())[1] == first_at, "what is known is returned at once"
-    await session._revalidating
+    await session.listing.revalidating
     assert len(api.requests) == 2
     assert (await session.discovery())[1] == first_at + 901
     await session.aclose()
@@ -157,7 +157,7 @@ async def test_stale_discovery_serves_while_the_api_is_away(api, settings_for, c
     await session.discovery()
     clock.advance(3_600)
     assert (await session.discovery())[0].pool("shop")
-    await session._revalidating
+    await session.listing.revalidating
     clock.advance(86_400)
     with pytest.raises(Exception, match="500"):
         await session.discovery()

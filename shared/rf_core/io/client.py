@@ -108,11 +108,18 @@ class AsyncClient:
 
     async def pools(self, *, priority: Priority = "normal") -> Discovery:
         """Ask what pools and targeting there are (C-101)."""
-        return parsing.discovery(await self.pools_document(priority=priority))
+        return parsing.discovery(await self._call(protocol.pools(), priority))
 
-    async def pools_document(self, *, priority: Priority = "normal") -> dict[str, Any]:
-        """Return the same as it came, fit to be stored."""
-        return await self._call(protocol.pools(), priority)
+    async def fetch_pools(
+        self, etag: str = "", priority: Priority = "normal"
+    ) -> tuple[Answer, dict[str, Any] | None]:
+        """Ask the same for somebody who stores it: the answer, and its document (C-103).
+
+        Args:
+            etag: The validator of what is stored; the document is None when that still holds.
+        """
+        answer, document = await self._exchange(protocol.pools(etag), priority)
+        return answer, None if answer.status == 304 else document  # noqa: PLR2004 - not modified
 
     async def balance(self, *, priority: Priority = "normal") -> Balance:
         """Ask what every pool has left (C-090)."""
@@ -248,7 +255,10 @@ class AsyncClient:
             params=dict(call.params),
             content=call.body,
             headers=protocol.request_headers(
-                self._settings.require_key(), version=_version(), body=call.body is not None
+                self._settings.require_key(),
+                version=_version(),
+                body=call.body is not None,
+                etag=call.etag,
             ),
             timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS),
         ) as response:

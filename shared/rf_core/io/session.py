@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
 
-from rf_core import orders, parsing
+from rf_core import orders
 from rf_core.errors import (
     DemoCredentialsError,
     InsufficientScopeError,
     InvalidRequestError,
+    OrderError,
     PoolNotAvailableError,
     ResiFactoryError,
 )
-from rf_core.freshness import Freshness, freshness
 from rf_core.governor import Priority
 from rf_core.io import records
+from rf_core.io.afterwards import Afterwards
 from rf_core.io.cache import DiscoveryCache
 from rf_core.io.client import AsyncClient
 from rf_core.io.clock import Clock, SystemClock
+from rf_core.io.discovery import SharedDiscovery
+from rf_core.io.leases import Leases
 from rf_core.io.state import State
 from rf_core.io.windows import Windows, session_holder
 from rf_core.models import Batch, Discovery, Order
@@ -30,8 +31,7 @@ from rf_core.redaction import fingerprint, mask_key
 from rf_core.settings import Settings
 from rf_core.snapshot import CrawlReport, Headroom
 
-_FETCH_LEASE_SECONDS: Final = 30.0
-_GLANCE_SECONDS: Final = 0.1
+_JUST_NOW_SECONDS: Final = 60.0
 
 
 class Session:
@@ -47,6 +47,7 @@ class Session:
     Attributes:
         key: The key's fingerprint; `masked_key` is fit to show.
         closing: What is closed with the session, before its own parts.
+        listing: Its discovery.
     """
 
     def __init__(
@@ -75,8 +76,17 @@ class Session:
             window_seconds=window_seconds,
         )
         self.client = AsyncClient(settings, windows=self.windows, clock=self.clock)
-        self._remembered: tuple[Discovery, float] | None = None
-        self._revalidating: asyncio.Task[None] | None = None
+        self._afterwards = Afterwards()
+        self._leases = Leases(self.state, self.clock, self.holder, self._afterwards)
+        self.listing = SharedDiscovery(
+            self.key,
+            settings.base_url,
+            client=self.client,
+            cache=self.cache,
+            state=self.state,
+            leases=self._leases,
+            clock=self.clock,
+        )
 
     def __repr__(self) -> str:
         return f"<Session {self.holder} {self.masked_key} {self.settings.base_url}>"
@@ -99,34 +109,17 @@ class Session:
 
     async def aclose(self) -> None:
         """Close everything. Repeatable."""
-        if self._revalidating is not None:
-            self._revalidating.cancel()
-            await asyncio.wait({self._revalidating})
-            self._revalidating = None
+        await self.listing.close()
         await self.closing.aclose()
+        await self._afterwards.close()
         await self.client.aclose()
         await self.cache.close()
         await self.state.close()
 
     async def stored_discovery(self) -> tuple[Discovery, float] | None:
         """Return what is known and may still be used, with the time it was fetched. No call."""
-        candidates = [self._remembered, await self._cached_discovery()]
-        known = [candidate for candidate in candidates if candidate is not None]
-        if not known:
-            return None
-        newest = max(known, key=lambda pair: pair[1])
-        age = self.clock.wall() - newest[1]
-        return None if freshness(age) is Freshness.UNUSABLE else newest
-
-    async def _cached_discovery(self) -> tuple[Discovery, float] | None:
-        stored = await self.cache.get(self._discovery_name)
-        if stored is None:
-            return None
-        fetched_at, document = stored
-        try:
-            return parsing.discovery(document), fetched_at
-        except ResiFactoryError:
-            return None
+        known = await self.listing.stored()
+        return None if known is None else (known.discovery, known.fetched_at)
 
     async def discovery(
         self,
@@ -144,51 +137,23 @@ class Session:
         Args:
             client: Who fetches, if it comes to that; the session's own client by default.
         """
-        fetcher = client or self.client
-        # Before the first look: what another process brings after it must not be fetched again.
-        asked_at = self.clock.wall()
-        if not refresh:
-            stored = await self.stored_discovery()
-            if stored is not None:
-                if freshness(self.clock.wall() - stored[1]) is Freshness.STALE:
-                    self._revalidate(fetcher)
-                return stored
-        for _ in range(int(_FETCH_LEASE_SECONDS / _GLANCE_SECONDS)):
-            leads = await self.lease(self._discovery_lease, _FETCH_LEASE_SECONDS)
-            # Looked at after the lease: whoever had it before us may have brought it just now.
-            brought = await self._cached_discovery()
-            if brought and brought[1] > asked_at:
-                if leads:
-                    await self.release(self._discovery_lease)
-                return brought
-            if leads:
-                break
-            await self.clock.sleep(_GLANCE_SECONDS)
-        return await self._fetch_discovery(fetcher, priority)
+        known = await self.listing.get(refresh=refresh, priority=priority, client=client)
+        return known.discovery, known.fetched_at
 
-    async def _fetch_discovery(
-        self, client: AsyncClient, priority: Priority
-    ) -> tuple[Discovery, float]:
+    async def check(self, order: Order) -> Order:
+        """Check an order against discovery; return it in the provider's spelling.
+
+        Raises:
+            OrderError: it names what is not listed; `valid` holds what is.
+        """
+        found = await self._discovery_for_orders()
         try:
-            document = await client.pools_document(priority=priority)
-            found = parsing.discovery(document)
-            fetched_at = self.clock.wall()
-            await self.cache.put(self._discovery_name, fetched_at, document)
-        finally:
-            await self.release(self._discovery_lease)
-        self._remembered = found, fetched_at
-        return self._remembered
-
-    def _revalidate(self, client: AsyncClient) -> None:
-        if self._revalidating is None or self._revalidating.done():
-            work = self._fetch_anew(client)
-            self._revalidating = asyncio.get_running_loop().create_task(work)
-
-    async def _fetch_anew(self, client: AsyncClient) -> None:
-        if await self.lease(self._discovery_lease, _FETCH_LEASE_SECONDS):
-            # Whoever asked has an answer that may be used: a failure changes nothing for them.
-            with contextlib.suppress(ResiFactoryError):
-                await self._fetch_discovery(client, "bulk")
+            return orders.check(order, found and found[0])
+        except OrderError as refusal:
+            # It may be listed since: one look, unless the last one was just now.
+            if found is None or 0 <= self.clock.wall() - found[1] < _JUST_NOW_SECONDS:
+                raise
+            return orders.check(order, await self._discovery_after(refusal))
 
     async def order(self, order: Order) -> Batch:
         """Check an order against discovery, spend one slot on it, and return working credentials.
@@ -198,7 +163,7 @@ class Session:
             DemoCredentialsError: the pool has no balance.
             ResiFactoryError: what else the API or the network said.
         """
-        checked = orders.check(order, await self._discovery_for_orders())
+        checked = await self.check(order)
         try:
             batch = await self.client.generate(checked)
         except (PoolNotAvailableError, InvalidRequestError) as refusal:
@@ -211,19 +176,21 @@ class Session:
             raise DemoCredentialsError(batch.pool)
         return batch
 
-    async def _discovery_for_orders(self, *, refresh: bool = False) -> Discovery | None:
+    async def _discovery_for_orders(
+        self, *, refresh: bool = False
+    ) -> tuple[Discovery, float] | None:
         """Without the scope for `/pools`, orders pass unchecked and the API decides."""
         try:
-            found, _ = await self.discovery(refresh=refresh)
+            return await self.discovery(refresh=refresh)
         except InsufficientScopeError:
             return None
-        return found
 
     async def _discovery_after(self, refusal: ResiFactoryError) -> Discovery | None:
         try:
-            return await self._discovery_for_orders(refresh=True)
+            found = await self._discovery_for_orders(refresh=True)
         except ResiFactoryError:
             raise refusal from None
+        return found and found[0]
 
     async def headroom(self) -> tuple[Headroom, ...]:
         """What is left of both windows. No call."""
@@ -239,23 +206,8 @@ class Session:
 
     async def lease(self, name: str, seconds: float) -> bool:
         """Take or renew a lease of this machine; False while another process holds it."""
-        return await self.state.run(
-            records.take_lease,
-            name,
-            self.holder,
-            now=self.clock.boottime(),
-            boot=self.clock.boot_id(),
-            seconds=seconds,
-        )
+        return await self._leases.take(name, seconds)
 
     async def release(self, name: str) -> None:
         """Give a lease back, if it is still ours."""
-        await self.state.run(records.drop_lease, name, self.holder)
-
-    @property
-    def _discovery_lease(self) -> str:
-        return f"discovery {self.key}"
-
-    @property
-    def _discovery_name(self) -> str:
-        return f"pools {self.key} {self.settings.base_url}"
+        await self._leases.drop(name)
