@@ -16,6 +16,12 @@ class Component:
     name: str
     setting: str
     order: int
+    module: str
+
+    @property
+    def paths(self) -> tuple[str, str]:
+        """The import paths under which it may be listed."""
+        return f"rf_scrapy.{self.name}", f"{self.module}.{self.name}"
 
     @property
     def line(self) -> str:
@@ -23,9 +29,11 @@ class Component:
         return f'{self.setting} = {{"rf_scrapy.{self.name}": {self.order}}}'
 
 
-BACKOFF: Final = Component("BackoffMiddleware", "DOWNLOADER_MIDDLEWARES", 560)
-PROXY: Final = Component("ProxyMiddleware", "DOWNLOADER_MIDDLEWARES", 950)
-REPORTER: Final = Component("CrawlReporter", "EXTENSIONS", 0)
+BACKOFF: Final = Component("BackoffMiddleware", "DOWNLOADER_MIDDLEWARES", 560, "rf_scrapy.policy")
+PROXY: Final = Component("ProxyMiddleware", "DOWNLOADER_MIDDLEWARES", 950, "rf_scrapy.middleware")
+REPORTER: Final = Component("CrawlReporter", "EXTENSIONS", 0, "rf_scrapy.extension")
+
+COMPONENTS: Final = (BACKOFF, PROXY, REPORTER)
 
 
 def require(present: Collection[Component], *needed: Component) -> None:

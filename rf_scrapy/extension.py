@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from scrapy import signals
@@ -21,8 +22,10 @@ from rf_core.errors import (
 )
 from rf_core.units import format_bytes
 from rf_scrapy import compat
-from rf_scrapy.components import BACKOFF, PROXY, REPORTER, require
+from rf_scrapy.checks import Severity, check
+from rf_scrapy.components import REPORTER
 from rf_scrapy.crawl import Crawl, crawl_of
+from rf_scrapy.project import project_of
 from rf_scrapy.stats import write_stats
 
 if TYPE_CHECKING:
@@ -93,16 +96,8 @@ class CrawlReporter:
             CloseSpider: with one of :data:`FINISH_REASONS`.
         """
         crawl = self._crawl
-        for name, nearest in crawl.strangers.items():
-            hint = f"; did you mean {nearest}?" if nearest else ""
-            logger.warning("%s is no setting of rf_scrapy%s", name, hint)
-        if crawl.key is not None:
-            logger.warning(
-                "RF_API_KEY stood in the Scrapy settings, which debugging extensions can print. It "
-                "was taken out; export it as an environment variable instead."
-            )
         try:
-            require(crawl.present, BACKOFF, PROXY)
+            self._check()
             await crawl.open()
         except ResiFactoryError as error:
             reason = next(why for kind, why in _REASON_BY_ERROR if isinstance(error, kind))
@@ -122,6 +117,22 @@ class CrawlReporter:
         )
         await crawl.telemetry.publish()
         self._ticker = asyncio.get_running_loop().create_task(self._tick())
+
+    def _check(self) -> None:
+        """Say what may go wrong; refuse to start with what does.
+
+        Raises:
+            SettingsError: every error that was found, with the lines to change.
+        """
+        project = project_of(self._crawl.crawler.settings, asyncio=True, with_account=False)
+        found = check(replace(project, key_in_settings=self._crawl.key is not None))
+        for finding in found:
+            if finding.severity is Severity.WARNING:
+                logger.warning("%s", finding)
+        errors = [finding for finding in found if finding.severity is Severity.ERROR]
+        if errors:
+            message = " ".join(finding.what for finding in errors)
+            raise SettingsError(message, way_out=" ".join(f.way_out for f in errors))
 
     def engine_started(self) -> None:
         """From here on `engine_stopped` will come."""

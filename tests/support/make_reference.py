@@ -15,6 +15,7 @@ from rf_sandbox.pages.routing import ANY, READ
 from rf_sandbox.pages.site import PAGES as SITE_PAGES
 from rf_sandbox.pages.visits import EVENTS
 from rf_sandbox.switches import READINGS, of_profile
+from rf_scrapy.checks import RULES
 from rf_scrapy.extension import FINISH_REASONS
 from rf_scrapy.settings import META_NOT_YET, NOT_YET, SETTINGS
 from rf_scrapy.stats import STATS, VERDICT_PREFIX
@@ -47,6 +48,11 @@ def _scrapy():
             *(f"| `{name}` | {reason} |" for name, reason in NOT_YET.items()),
         ],
         "meta not yet": [", ".join(f"`{name}`" for name in sorted(META_NOT_YET)) + "."],
+        "rules": [
+            "| rule | severity | what it finds |",
+            "|---|---|---|",
+            *(f"| `{rule.name}` | {rule.severity} | {rule.meaning} |" for rule in RULES),
+        ],
         "stats": [
             "| stat | what it counts |",
             "|---|---|",

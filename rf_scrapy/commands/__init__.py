@@ -1,0 +1,1 @@
+"""What the add-on adds to the `scrapy` command."""
