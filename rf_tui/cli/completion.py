@@ -5,12 +5,19 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from rf_tui.cli.teaching import taught
 
-@click.command("completion")
+
+@taught(
+    "completion",
+    ("source <(rf completion bash)", "in ~/.bashrc"),
+    ("source <(rf completion zsh)", "in ~/.zshrc, after compinit"),
+    ("rf completion fish | source", "in ~/.config/fish/config.fish"),
+)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print shell completion. For bash: source <(rf completion bash)."""
+    """Print the script that completes commands and options when you press Tab."""
     found = get_completion_class(shell)
     root = ctx.find_root().command
     if found is None:

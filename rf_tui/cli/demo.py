@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 import sys
 
 import click
 
 from rf_tui.cli.exit_codes import ExitCode
+from rf_tui.cli.extras import is_there, require
+from rf_tui.cli.teaching import taught
 
-_NEEDED = {"starlette": "sandbox", "uvicorn": "sandbox", "trustme": "sandbox", "scrapy": "scrapy"}
 
-
-@click.command("demo")
+@taught(
+    "demo",
+    ("rf demo", "the dashboard on a running crawl; q ends it"),
+    ("rf demo --plain --seconds 15", "the same in lines, for a log"),
+)
 @click.option(
     "--seconds",
     type=click.FloatRange(5, 3_600),
@@ -28,18 +31,13 @@ def demo(*, seconds: float | None, as_plain: bool) -> int:
     Starts a sandbox, runs a Scrapy crawl through its gateway, shows the monitor on top, and
     compares both meters in the end. Your own key, settings and state are not touched.
     """
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        extras = ",".join(sorted({_NEEDED[name] for name in missing}))
-        raise click.UsageError(
-            f'The demo needs {", ".join(missing)}: pip install "resifactory-toolkit[{extras}]"'
-        )
+    require("The demo", "starlette", "uvicorn", "trustme", "scrapy")
     live = (
         not as_plain
         and sys.stdin.isatty()
         and sys.stdout.isatty()
         and os.environ.get("TERM", "") not in {"", "dumb"}
-        and importlib.util.find_spec("textual") is not None
+        and is_there("textual")
     )
     return asyncio.run(_live(seconds) if live else _plain(seconds or 25.0))
 

@@ -1,58 +1,49 @@
-"""`rf me`, `pools`, `balance`, `usage`, `limits`, `crawls`: the monitor's facts, one at a time."""
+"""`rf me`, `pools`, `balance`, `usage`: what the API tells, one fact at a time."""
 
 from __future__ import annotations
 
-import re
+import difflib
+import textwrap
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Sequence
+from typing import Final
 
 import click
 import msgspec
 
-from rf_core.io import answers, processes
+from rf_core.io import answers
 from rf_core.io.session import Session
-from rf_core.snapshot import CrawlReport
-from rf_core.units import GIGABYTE, format_bytes
+from rf_core.models import Targeting
+from rf_core.redaction import printable
+from rf_core.units import format_bytes
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.cli.opening import freshness_options, json_option, profile_option, with_session
-from rf_tui.cli.output import print_age, print_json, print_rows
-from rf_tui.words import holders_words, wait_words
+from rf_tui.cli.output import is_for_a_person, print_age, print_json, print_rows, terminal_width
+from rf_tui.cli.sizes import Size
+from rf_tui.cli.table import Column
+from rf_tui.cli.teaching import taught
 
-_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kKmMgG]?)[bB]?\s*")
-_STEPS: Mapping[str, int] = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": GIGABYTE}
-
-
-class Size(click.ParamType[int]):
-    """A number of bytes with a unit: `2GB`, `500 MB`, `1.5 GB`."""
-
-    name = "size"
-
-    def convert(
-        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Read it."""
-        if isinstance(value, int):
-            return value
-        match = _SIZE.fullmatch(value)
-        if match is None:
-            self.fail(f"{value!r} is no size; write 2GB or 500MB", param, ctx)
-        return int(float(match[1]) * _STEPS[match[2].lower()])
+_BYTES: Final = Column("BYTES", only="pipe")
+_LABEL_WIDTH: Final = 16
 
 
 def _age(fetched_at: float) -> float:
     return max(0.0, time.time() - fetched_at)
 
 
-@click.command("me")
+@taught(
+    "me",
+    ("rf me", "is this key good, and what for?"),
+    ("rf me --refresh --json | jq -r '.scopes[]'", "its scopes, asked for now"),
+)
 @profile_option
 @json_option
 @freshness_options
-def me(*, profile: str | None, as_json: bool, max_age: float, refresh: bool) -> None:
+def me(*, profile: str | None, as_json: bool, max_age: float | None) -> None:
     """Who this key is and what it may do."""
 
     async def ask(session: Session) -> None:
-        account, at = await answers.identity(session, -1.0 if refresh else max_age)
+        account, at = await answers.identity(session, max_age)
         if as_json:
             print_json(
                 {
@@ -67,10 +58,10 @@ def me(*, profile: str | None, as_json: bool, max_age: float, refresh: bool) -> 
             )
             return
         print_rows(
-            ("", ""),
+            (Column(""), Column("")),
             [
-                ("account", f"{account.username} ({account.id})"),
-                ("key", f"{session.masked_key} {account.key_name}"),
+                ("account", f"{account.username} (number {account.id})"),
+                ("key", f"{session.masked_key} {account.key_name}".strip()),
                 ("scopes", ", ".join(account.scopes) or "none"),
             ],
         )
@@ -79,73 +70,170 @@ def me(*, profile: str | None, as_json: bool, max_age: float, refresh: bool) -> 
     with_session(profile, ask)
 
 
-@click.command("pools")
+@taught(
+    "pools",
+    ("rf pools", "what can be ordered today"),
+    ("rf pools --json | jq -r '.pools[].id'", "the ids, for a script"),
+)
 @profile_option
 @json_option
 @freshness_options
-def pools(*, profile: str | None, as_json: bool, max_age: float, refresh: bool) -> None:
-    """Pools and targeting values of today."""
+def pools(*, profile: str | None, as_json: bool, max_age: float | None) -> None:
+    """Pools and targeting values of today.
+
+    In a pipe the pools alone; --json has the targeting values too.
+    """
 
     async def ask(session: Session) -> None:
-        found, at = await answers.discovery(session, -1.0 if refresh else max_age)
+        found, at = await answers.discovery(session, max_age)
         if as_json:
             document = msgspec.to_builtins(found)
             print_json({**document, "age_seconds": _age(at)})
             return
         print_rows(
-            ("POOL", "LABEL", "GATEWAY", "TYPES"),
-            [(p.id, p.label, p.host, ",".join(p.proxy_types)) for p in found.pools],
+            (Column("POOL"), Column("LABEL", spare=1), Column("GATEWAY"), Column("TYPES")),
+            [(p.id, p.label, p.host, ", ".join(p.proxy_types)) for p in found.pools],
+            none="This key has no pools.",
         )
-        targeting = found.targeting
-        click.echo(f"countries: {' '.join(targeting.countries)}", err=True)
-        click.echo(f"us states: {' '.join(targeting.us_states)}", err=True)
-        low, high = targeting.session_minutes_min, targeting.session_minutes_max
-        click.echo(f"session minutes: {low} to {high}", err=True)
+        if is_for_a_person():
+            click.echo()
+            for line in _targeting_lines(found.targeting, terminal_width()):
+                click.echo(line)
         print_age(_age(at))
 
     with_session(profile, ask)
 
 
-@click.command("balance")
+def _targeting_lines(targeting: Targeting, width: int) -> list[str]:
+    low, high = targeting.session_minutes_min, targeting.session_minutes_max
+    values = (
+        ("countries", targeting.countries),
+        ("us states", targeting.us_states),
+        ("carriers", targeting.carriers),
+        ("session minutes", (f"{low} to {high}",)),
+    )
+    return [
+        line
+        for label, listed in values
+        if listed
+        for line in textwrap.wrap(
+            " ".join(printable(value, 60) for value in listed),
+            max(width, 2 * _LABEL_WIDTH),
+            initial_indent=label.ljust(_LABEL_WIDTH),
+            subsequent_indent=" " * _LABEL_WIDTH,
+        )
+    ]
+
+
+@taught(
+    "balance",
+    ("rf balance", "what every pool has left"),
+    ("rf balance --fail-below 2GB || ./top-up.sh", "exit 3 when a pool has less"),
+    ("rf balance --pool premium --fail-below 500MB", "the same for one pool"),
+    ("rf balance --max-age 5", "no older than five seconds"),
+)
 @profile_option
 @json_option
 @freshness_options
+@click.option("--pool", "only", metavar="ID", help="That pool alone.")
 @click.option(
-    "--fail-below", type=Size(), metavar="SIZE", help="Exit 3 when a pool has less than that."
+    "--fail-below", type=Size(), metavar="SIZE", help="Exit 3 when a pool has less than that left."
 )
 def balance(
-    *, profile: str | None, as_json: bool, max_age: float, refresh: bool, fail_below: int | None
+    *,
+    profile: str | None,
+    as_json: bool,
+    max_age: float | None,
+    only: str | None,
+    fail_below: int | None,
 ) -> int:
-    """What every pool has left."""
+    """What every pool has left.
+
+    LEFT is the provider's number less what crawls of this machine have spent since it was read.
+    """
 
     async def ask(session: Session) -> int:
-        found, at = await answers.balances(session, -1.0 if refresh else max_age)
-        low = [pool for pool, left in found.items() if fail_below is not None and left < fail_below]
+        found = await answers.balances(session, max_age)
+        chosen = _chosen(list(found.read), only)
+        left = {pool: found.left[pool] for pool in chosen}
+        low = [
+            pool for pool, count in left.items() if fail_below is not None and count < fail_below
+        ]
         if as_json:
-            print_json({"balances_bytes": found, "below": low, "age_seconds": _age(at)})
-        else:
-            print_rows(
-                ("POOL", "LEFT", "BYTES"),
-                [(pool, format_bytes(left), str(left)) for pool, left in found.items()],
+            print_json(
+                {
+                    "balances_bytes": {pool: found.read[pool] for pool in chosen},
+                    "spent_since_bytes": {pool: found.spent_since[pool] for pool in chosen},
+                    "left_bytes": left,
+                    "below": low,
+                    "age_seconds": _age(found.at),
+                }
             )
-            print_age(_age(at))
+        else:
+            _print_balances(found, chosen)
+            print_age(_age(found.at))
         for pool in low:
-            left = format_bytes(found[pool])
-            click.echo(f"rf: pool {pool} has {left}, less than asked for", err=True)
+            click.echo(
+                f"rf: pool {printable(pool, 80)} has {format_bytes(left[pool])} left, "
+                f"less than {format_bytes(fail_below or 0)}",
+                err=True,
+            )
         return ExitCode.CONDITION if low else ExitCode.DONE
 
     return with_session(profile, ask)
 
 
-@click.command("usage")
+def _print_balances(found: answers.Balances, chosen: Sequence[str]) -> None:
+    spends = any(found.spent_since[pool] for pool in chosen)
+    since = Column("SPENT SINCE", "right", only=None if spends else "pipe")
+    print_rows(
+        (Column("POOL"), Column("LEFT", "right"), _BYTES, since),
+        [
+            (
+                pool,
+                format_bytes(found.left[pool]),
+                str(found.left[pool]),
+                format_bytes(found.spent_since[pool]),
+            )
+            for pool in chosen
+        ],
+        none="The API names no balances.",
+    )
+
+
+def _chosen(pools_: Sequence[str], only: str | None) -> list[str]:
+    """The pools asked for.
+
+    Raises:
+        click.UsageError: there is none of that name.
+    """
+    if only is None:
+        return list(pools_)
+    if only in pools_:
+        return [only]
+    near = difflib.get_close_matches(only, pools_, n=1)
+    hint = f"Did you mean {printable(near[0], 80)}?" if near else ""
+    known = ", ".join(printable(pool, 80) for pool in pools_) or "none"
+    message = f"There is no balance of a pool {printable(only, 80)!r}. {hint} There is: {known}."
+    raise click.UsageError(message.replace("  ", " "))
+
+
+@taught(
+    "usage",
+    ("rf usage", "where the account's traffic went"),
+    ("rf usage | sort -t$'\\t' -k4 -nr | head -5", "by requests"),
+)
 @profile_option
 @json_option
 @freshness_options
-def usage(*, profile: str | None, as_json: bool, max_age: float, refresh: bool) -> None:
-    """Top domains by traffic, for the whole account."""
+def usage(*, profile: str | None, as_json: bool, max_age: float | None) -> None:
+    """Top domains by traffic, for the whole account and as long as the provider counts.
+
+    Only the largest are told, so they do not add up to all of it.
+    """
 
     async def ask(session: Session) -> None:
-        found, at = await answers.usage(session, -1.0 if refresh else max_age)
+        found, at = await answers.usage(session, max_age)
         if as_json:
             print_json(
                 {
@@ -157,98 +245,20 @@ def usage(*, profile: str | None, as_json: bool, max_age: float, refresh: bool) 
                 }
             )
             return
+        person = is_for_a_person()
         print_rows(
-            ("DOMAIN", "USED", "BYTES", "REQUESTS"),
+            (Column("DOMAIN"), Column("USED", "right"), _BYTES, Column("REQUESTS", "right")),
             [
-                (d.domain, format_bytes(d.bytes), str(d.bytes), str(d.requests))
+                (
+                    d.domain,
+                    format_bytes(d.bytes),
+                    str(d.bytes),
+                    f"{d.requests:,}" if person else str(d.requests),
+                )
                 for d in found.top_domains
             ],
+            none="No traffic yet.",
         )
         print_age(_age(at))
 
     with_session(profile, ask)
-
-
-@click.command("limits")
-@profile_option
-@json_option
-def limits(*, profile: str | None, as_json: bool) -> None:
-    """What is left of both rate-limit windows, as known here. Makes no call."""
-
-    async def ask(session: Session) -> None:
-        windows = await session.headroom()
-        if as_json:
-            print_json(
-                {
-                    window.group: {
-                        "limit": window.limit,
-                        "free": window.free,
-                        "used": window.used,
-                        "foreign": window.foreign,
-                        "next_slot_seconds": window.next_slot_seconds,
-                        "holders": dict(window.holders),
-                    }
-                    for window in windows
-                }
-            )
-            return
-        print_rows(
-            ("WINDOW", "FREE", "LIMIT", "NEXT SLOT", "USED BY"),
-            [
-                (
-                    window.group,
-                    str(window.free),
-                    str(window.limit),
-                    wait_words(window.next_slot_seconds),
-                    holders_words(window),
-                )
-                for window in windows
-            ],
-        )
-
-    with_session(profile, ask)
-
-
-@click.command("crawls")
-@profile_option
-@json_option
-def crawls(*, profile: str | None, as_json: bool) -> None:
-    """Running and past crawls of this machine, the latest first."""
-
-    async def ask(session: Session) -> None:
-        found = with_losses(await session.crawls(), time.time())
-        if as_json:
-            print_json({"crawls": [msgspec.to_builtins(report) for report in found]})
-            return
-        print_rows(
-            ("SPIDER", "STATE", "STARTED", "POOL", "ON THE WIRE", "BYTES", "REQUESTS", "ID"),
-            [_crawl_row(report) for report in found],
-        )
-
-    with_session(profile, ask)
-
-
-def with_losses(reports: Iterable[CrawlReport], now: float) -> list[CrawlReport]:
-    """Say of crawls whose process is gone that they are lost, instead of running for ever."""
-    reports = list(reports)
-    lost = processes.gone(reports, now)
-    return [
-        replace(report, finished_at=report.updated_at, finish_reason="lost")
-        if report.id in lost
-        else report
-        for report in reports
-    ]
-
-
-def _crawl_row(report: CrawlReport) -> tuple[str, ...]:
-    state = "running" if report.finished_at is None else report.finish_reason or "finished"
-    return (
-        report.spider,
-        state,
-        time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(report.started_at)),
-        report.pool,
-        format_bytes(report.wire_bytes),
-        str(report.wire_bytes),
-        str(report.requests),
-        report.id,
-    )

@@ -21,8 +21,8 @@ COMMANDS: Final = {
     "pools": ("rf_tui.cli.facts:pools", "Pools and targeting values of today."),
     "balance": ("rf_tui.cli.facts:balance", "What every pool has left."),
     "usage": ("rf_tui.cli.facts:usage", "Top domains by traffic."),
-    "limits": ("rf_tui.cli.facts:limits", "What is left of both rate-limit windows, at no call."),
-    "crawls": ("rf_tui.cli.facts:crawls", "Running and past crawls of this machine."),
+    "limits": ("rf_tui.cli.here:limits", "What is left of both rate-limit windows, at no call."),
+    "crawls": ("rf_tui.cli.here:crawls", "Running and past crawls of this machine, at no call."),
     "sandbox": (
         "rf_tui.cli.sandbox:sandbox",
         "The API, a metering gateway and a site on loopback.",
@@ -62,13 +62,20 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, help_) for name, (_, help_) in COMMANDS.items()])
 
+    def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        """Read the arguments; that alone may print, when they ask for help."""
+        try:
+            return super().make_context(*args, **settings)
+        except BrokenPipeError:
+            _hang_up()
+            raise click.exceptions.Exit(ExitCode.DONE) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run it. Whoever reads our output may stop reading: they have seen enough."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # Python would complain once more when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _hang_up()
             return ExitCode.DONE
 
     def resolve_command(
@@ -85,6 +92,11 @@ class LazyGroup(click.Group):
                 raise
             message = f"{error.format_message()} Did you mean `rf {near[0]}`?"
             raise click.UsageError(message, ctx) from None
+
+
+def _hang_up() -> None:
+    """Nobody reads any more: Python would complain of that once more when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 _EPILOG = (

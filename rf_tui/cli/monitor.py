@@ -16,15 +16,23 @@ from rf_core.io.sources import LiveSource
 from rf_core.snapshot import Finding, Snapshot
 from rf_tui.cells import plain
 from rf_tui.cli.exit_codes import ExitCode
+from rf_tui.cli.extras import require
 from rf_tui.cli.opening import json_option, profile_option
 from rf_tui.cli.output import print_json
+from rf_tui.cli.teaching import taught
 from rf_tui.telling import document, news, tick_line
 from rf_tui.view import Looks, overview
 
 _REFUSED = frozenset({"key_refused", "account_disabled"})
 
 
-@click.command("monitor")
+@taught(
+    "monitor",
+    ("rf", "the dashboard; q leaves it, ? explains it"),
+    ("rf --once", "one look, for a script or a screen reader"),
+    ("rf --plain --interval 10 >> drain.log", "a line every ten seconds"),
+    ("rf --json | jq '.pools[].left_bytes'", "one look as one object"),
+)
 @profile_option
 @click.option("--plain", "as_plain", is_flag=True, help="A line per tick, for pipes.")
 @click.option("--once", is_flag=True, help="One frame, then exit.")
@@ -103,15 +111,9 @@ def require_textual() -> None:
     """Say what to install when the dashboard's library is not there.
 
     Raises:
-        click.UsageError: Textual is missing.
+        MissingExtraError: Textual is missing.
     """
-    import importlib.util  # noqa: PLC0415 - next to its only use
-
-    if importlib.util.find_spec("textual") is None:
-        raise click.UsageError(
-            'The dashboard needs textual: pip install "resifactory-toolkit[tui]". '
-            "Without it there are --plain and --once."
-        )
+    require("The dashboard", "textual", otherwise="Without it there are --plain and --once.")
 
 
 async def _print_once(source: LiveSource, *, as_json: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -21,10 +22,18 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 
 
 def freshness_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--max-age` and `--refresh`, for what the API tells."""
-    command = click.option(
+    """`--max-age` and `--refresh`, for what the API tells.
+
+    The command gets one value, `max_age`: seconds, or None for a call of its own.
+    """
+
+    @functools.wraps(command)
+    def decided(*, max_age: float, refresh: bool, **options: Any) -> Any:
+        return command(max_age=None if refresh else max_age, **options)
+
+    decided = click.option(
         "--refresh", is_flag=True, help="Make a call of its own, whatever is stored."
-    )(command)
+    )(decided)
     return click.option(
         "--max-age",
         type=click.FloatRange(0),
@@ -32,7 +41,7 @@ def freshness_options(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         metavar="S",
         help="Accept what is stored if it is no older.",
-    )(command)
+    )(decided)
 
 
 def with_session(

@@ -3,38 +3,60 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from rf_core.redaction import printable
+from rf_core.redaction import escape_controls
 from rf_core.units import format_seconds
-from rf_tui.cells import fit, width_of
+from rf_tui.cli.table import Column, tabbed, table
+
+_WIDTH: Final = 80
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """Print one object with stable keys."""
-    click.echo(json.dumps(document, ensure_ascii=False))
+    """Print one object with stable keys; a stranger's text in it steers no terminal."""
+    click.echo(escape_controls(json.dumps(document, ensure_ascii=False)))
 
 
 def print_age(seconds: float) -> None:
     """Tell a person at a terminal how old the rows are; a script asks for `--json`."""
-    if sys.stdout.isatty():
+    if is_for_a_person():
         click.echo(f"as of {format_seconds(seconds)} ago", err=True)
 
 
-def print_rows(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows: aligned under their headings for a person, bare and tab-separated for a pipe."""
-    if not sys.stdout.isatty():
-        for row in rows:
-            click.echo("\t".join(printable(cell, 400) for cell in row))
+def print_rows(columns: Sequence[Column], rows: Sequence[Sequence[str]], none: str = "") -> None:
+    """Print rows: aligned under their headings for a person, bare and tab-separated for a pipe.
+
+    Args:
+        none: What to tell when there are no rows.
+    """
+    if not rows and none:
+        click.echo(none, err=True)
         return
-    widths = [
-        max(width_of(printable(cell)) for cell in column)
-        for column in zip(columns, *rows, strict=True)
-    ]
-    for row in (columns, *rows):
-        line = "  ".join(fit(cell, width) for cell, width in zip(row, widths, strict=True))
-        click.echo(line.rstrip())
+    person = is_for_a_person()
+    for line in table(columns, rows, terminal_width()) if person else tabbed(columns, rows):
+        click.echo(line)
+
+
+def is_for_a_person() -> bool:
+    """Tell whether what is printed ends on a terminal, and not in a pipe or a file."""
+    return sys.stdout.isatty()
+
+
+def terminal_width() -> int:
+    """Cells in a line."""
+    return shutil.get_terminal_size((_WIDTH, 24)).columns
+
+
+def has_colours() -> bool:
+    """Tell whether colours are wanted: on a terminal that has them, unless NO_COLOR is set."""
+    return (
+        is_for_a_person()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM", "") not in {"", "dumb"}
+    )

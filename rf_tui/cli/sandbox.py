@@ -11,6 +11,8 @@ from typing import IO, Any, Final, TypeVar
 
 import click
 
+from rf_tui.cli.teaching import taught
+
 _PROFILES: Final = ("documented", "adverse")
 _HIGHEST_PORT: Final = 65_535
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -34,7 +36,12 @@ def _port_option(name: str, what: str) -> Callable[[_Command], _Command]:
     )
 
 
-@click.command("sandbox")
+@taught(
+    "sandbox",
+    ("rf sandbox", "serve until Ctrl+C; paste the export lines elsewhere"),
+    ("rf sandbox --profile adverse", "the other reading of every open question"),
+    ("rf sandbox --state ./twin --seed 7", "the same account again after a restart"),
+)
 @click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -87,12 +87,17 @@ class Outage:
 
     Attributes:
         failures: Failed calls in a row.
-        until: Nothing is asked before this moment (monotonic seconds); infinite when asking again
+        until: Nothing is asked before this moment (seconds since boot); infinite when asking again
             is for the user to decide.
     """
 
     failures: int = 0
     until: float = float("-inf")
+
+    @property
+    def is_final(self) -> bool:
+        """Whether only a user may have the API asked again."""
+        return self.until == float("inf")
 
 
 _FIRST_PAUSE_SECONDS: Final = 2.0

@@ -91,3 +91,11 @@ def printable(text: str, limit: int = 200) -> str:
     """
     clean = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def escape_controls(document: str) -> str:
+    r"""Write what steers a terminal as `\uXXXX`, in JSON: it stays the same document.
+
+    JSON escapes half of it only: C1 controls and bidirectional overrides may stand as they are.
+    """
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", document)

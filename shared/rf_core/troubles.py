@@ -21,6 +21,7 @@ from rf_core.errors import (
     TransportError,
     UnauthorizedError,
 )
+from rf_core.polling import BALANCE, DISCOVERY, USAGE
 from rf_core.redaction import printable, redact
 from rf_core.snapshot import Finding, Severity
 from rf_core.units import format_seconds
@@ -47,7 +48,7 @@ FINDINGS: Final[Mapping[str, tuple[Severity, str, str]]] = {
     "key_refused": (
         "error",
         "The API refused the key {key} (401): it is unknown or revoked.",
-        "Make a new key in the dashboard, export RF_API_KEY and start again.",
+        "Set another key and start again; if this one should work, press r or run `rf me`.",
     ),
     "account_disabled": (
         "error",
@@ -105,7 +106,11 @@ FINDINGS: Final[Mapping[str, tuple[Severity, str, str]]] = {
 }
 """Code → severity, sentence, way out: every finding there is. Most serious first."""
 
+SKEW_SECONDS: Final = 60.0
+"""Clocks that are no further apart than that are right enough."""
+
 _UNCLEAR: Final = "api_unclear"
+_SCOPE: Final = "scope_missing"
 _DISPROVED: Final = frozenset(
     {"key_refused", "account_disabled", "api_unreachable", "api_failing", "rate_limited"}
 )
@@ -127,6 +132,12 @@ _MISSED_BY_SCOPE: Final[Mapping[str, str]] = {
     "usage:read": "domains cannot be shown, and balances come from the identity check.",
     "pools:read": "pools and targeting values cannot be listed.",
     "proxies:generate": "it cannot order proxies.",
+}
+
+_SCOPE_BY_PART: Final[Mapping[str, str]] = {
+    DISCOVERY: "pools:read",
+    BALANCE: "usage:read",
+    USAGE: "usage:read",
 }
 
 
@@ -152,11 +163,31 @@ def merged(known: Sequence[Trouble], new: Trouble) -> tuple[Trouble, ...]:
 
 def cured(known: Sequence[Trouble], part: str) -> tuple[Trouble, ...]:
     """Leave out what an answer to a call for this part disproves."""
+    disproved = {(_UNCLEAR, part), (_SCOPE, _SCOPE_BY_PART.get(part, part))}
     return tuple(
         trouble
         for trouble in known
-        if trouble.code not in _DISPROVED and (trouble.code, trouble.about) != (_UNCLEAR, part)
+        if trouble.code not in _DISPROVED and (trouble.code, trouble.about) not in disproved
     )
+
+
+def barred(known: Sequence[Trouble]) -> frozenset[str]:
+    """Name the parts that the key has no scope for; it never gets one (C-014)."""
+    missing = {trouble.about for trouble in known if trouble.code == _SCOPE}
+    return frozenset(part for part, scope in _SCOPE_BY_PART.items() if scope in missing)
+
+
+def skewed(known: Sequence[Trouble], skew_seconds: float | None, now: float) -> tuple[Trouble, ...]:
+    """Say that the clocks are apart, or not any more, by what the newest answer shows.
+
+    Args:
+        skew_seconds: How far the API's clock is ahead, or None when it did not say.
+    """
+    left = tuple(trouble for trouble in known if trouble.code != "clock_skew")
+    if skew_seconds is None or abs(skew_seconds) <= SKEW_SECONDS:
+        return left
+    since = min([now, *(trouble.since for trouble in known if trouble.code == "clock_skew")])
+    return (*left, Trouble("clock_skew", since, detail=format_seconds(abs(skew_seconds))))
 
 
 def findings(

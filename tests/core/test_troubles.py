@@ -77,16 +77,21 @@ def test_a_trouble_that_was_known_keeps_the_time_it_began():
     )
 
 
-def test_a_good_answer_disproves_an_outage_but_not_a_missing_scope():
+def test_a_good_answer_disproves_an_outage_and_nothing_about_other_parts():
     known = (
         Trouble("api_unreachable", 1),
         Trouble("scope_missing", 1, about="usage:read"),
+        Trouble("scope_missing", 1, about="pools:read"),
         Trouble("api_unclear", 1, about="usage"),
         Trouble("api_unclear", 1, about="balance"),
     )
     assert [(t.code, t.about) for t in cured(known, "balance")] == [
-        ("scope_missing", "usage:read"),
+        ("scope_missing", "pools:read"),
         ("api_unclear", "usage"),
+    ]
+    assert [t.about for t in cured(known, "account") if t.code == "scope_missing"] == [
+        "usage:read",
+        "pools:read",
     ]
 
 

@@ -6,9 +6,11 @@ Run it with `--write` after changing a setting, a stat, a switch, a fault, or a 
 import sys
 from pathlib import Path
 
+import click
 from support.contract import ROWS
 from support.contract_tests import named_by_tests
 
+from rf_core.variables import VARIABLES
 from rf_sandbox.control_api import CALLS
 from rf_sandbox.faults import KINDS
 from rf_sandbox.pages.routing import ANY, READ
@@ -19,6 +21,9 @@ from rf_scrapy.checks import RULES
 from rf_scrapy.extension import FINISH_REASONS
 from rf_scrapy.settings import META_NOT_YET, NOT_YET, SETTINGS
 from rf_scrapy.stats import STATS, VERDICT_PREFIX
+from rf_tui.cli.exit_codes import MEANINGS
+from rf_tui.cli.json_keys import JSON_KEYS
+from rf_tui.cli.main import COMMANDS, rf
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
@@ -147,7 +152,58 @@ def _methods(page):
     return {READ: "GET", ANY: "any"}.get(page.methods, ", ".join(page.methods))
 
 
+def _parameters(name, kind):
+    command = rf.get_command(click.Context(rf), name)
+    return [parameter for parameter in command.params if isinstance(parameter, kind)]
+
+
+def _usage(name):
+    arguments = [argument.name.upper() for argument in _parameters(name, click.Argument)]
+    return " ".join(["rf", name, *arguments])
+
+
+def _options(name):
+    written = [
+        " ".join(filter(None, (option.opts[0], "" if option.is_flag else option.metavar)))
+        for option in _parameters(name, click.Option)
+    ]
+    return ", ".join(f"`{one}`" for one in written).replace("|", "\\|")
+
+
+def _commands():
+    return {
+        "commands": [
+            "| command | what it does | options |",
+            "|---|---|---|",
+            *(
+                f"| `{_usage(name)}` | {about} | {_options(name)} |"
+                for name, (_where, about) in COMMANDS.items()
+            ),
+        ],
+        "exit codes": [
+            "| code | meaning |",
+            "|---|---|",
+            *(f"| {code.value} | {meaning} |" for code, meaning in MEANINGS.items()),
+        ],
+        "json keys": [
+            "| command | key | what it says |",
+            "|---|---|---|",
+            *(
+                f"| `{name}` | `{key}` | {meaning} |"
+                for name, keys in JSON_KEYS.items()
+                for key, meaning in keys.items()
+            ),
+        ],
+        "variables": [
+            "| variable | what it sets |",
+            "|---|---|",
+            *(f"| `{name}` | {meaning} |" for name, meaning in VARIABLES.items()),
+        ],
+    }
+
+
 PAGES = {
+    "commands.md": _commands,
     "scrapy.md": _scrapy,
     "sandbox.md": _sandbox,
     "site.md": _site,

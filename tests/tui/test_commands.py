@@ -1,24 +1,19 @@
 """The command line against a real sandbox: stdout is data, exit codes are an interface."""
 
-import io
 import json
-import os
 import signal
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 from support.crawls import environment
+from support.invoking import RUN, invoke
 
 from rf_sandbox.sandbox import Sandbox
 from rf_tui.cli.exit_codes import MEANINGS, ExitCode
-from rf_tui.cli.main import COMMANDS, run
-
-RUN = "import sys; from rf_tui.cli.main import run; sys.exit(run())"
+from rf_tui.cli.main import COMMANDS
 
 
 @pytest.fixture(scope="module")
@@ -27,30 +22,11 @@ def sandbox():
         yield running
 
 
-@dataclass
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 @pytest.fixture
 def rf(tmp_path, sandbox, monkeypatch):
     """Run `rf` as a user who has pasted what the sandbox printed, without a terminal."""
     monkeypatch.chdir(tmp_path)
-
-    def invoked(*arguments, **extra):
-        out, err = io.StringIO(), io.StringIO()
-        with (
-            patch.dict(os.environ, environment(tmp_path, sandbox) | extra, clear=True),
-            patch.object(sys, "stdin", io.StringIO()),
-            redirect_stdout(out),
-            redirect_stderr(err),
-        ):
-            code = run(list(arguments))
-        return Done(code, out.getvalue(), err.getvalue())
-
-    return invoked
+    return partial(invoke, tmp_path, sandbox)
 
 
 @pytest.fixture
@@ -68,48 +44,6 @@ def rf_process(tmp_path, sandbox):
         )
 
     return started
-
-
-def test_facts_come_as_tabs_in_a_pipe_and_as_one_object_on_request(rf):
-    assert rf("balance").stdout.splitlines()[0].split("\t")[0] == "premium"
-    document = json.loads(rf("balance", "--json").stdout)
-    assert set(document) == {"balances_bytes", "below", "age_seconds"}
-    assert all(isinstance(count, int) for count in document["balances_bytes"].values())
-
-
-@pytest.mark.parametrize(
-    ("command", "keys"),
-    [
-        ("me", {"id", "username", "scopes", "key_name", "key", "balances_bytes", "age_seconds"}),
-        ("pools", {"pools", "targeting", "age_seconds"}),
-        ("usage", {"top_domains", "age_seconds"}),
-        ("limits", {"generate", "reads"}),
-        ("crawls", {"crawls"}),
-    ],
-)
-def test_every_fact_has_stable_keys(rf, command, keys):
-    done = rf(command, "--json")
-    assert done.returncode == ExitCode.DONE, done.stderr
-    assert keys <= set(json.loads(done.stdout))
-    assert rf(command).returncode == ExitCode.DONE
-
-
-def test_what_is_fresh_costs_no_call_and_refresh_always_does(rf, sandbox):
-    rf("balance")
-    before = len(sandbox.journal()["calls"])
-    rf("balance")
-    rf("limits")
-    assert len(sandbox.journal()["calls"]) == before
-    rf("balance", "--refresh")
-    assert len(sandbox.journal()["calls"]) == before + 1
-
-
-def test_a_low_balance_is_a_condition(rf):
-    assert rf("balance", "--fail-below", "1 GB").returncode == ExitCode.DONE
-    done = rf("balance", "--fail-below", "1.5GB")
-    assert done.returncode == ExitCode.CONDITION
-    assert "pool mobile" in done.stderr
-    assert rf("balance", "--fail-below", "much").returncode == ExitCode.USAGE
 
 
 def test_no_key_is_one_sentence_with_three_ways(rf):

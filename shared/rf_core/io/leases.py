@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 from rf_core.errors import StateError
-from rf_core.io import records
+from rf_core.io import processes, records
 from rf_core.io.afterwards import Afterwards
 from rf_core.io.clock import Clock
 from rf_core.io.state import State
@@ -37,11 +37,15 @@ class Leases:
     def __repr__(self) -> str:
         return f"<Leases {self._holder}>"
 
-    async def take(self, name: str, seconds: float = LEASE_SECONDS, *, by: str = "") -> bool:
+    async def take(
+        self, name: str, seconds: float = LEASE_SECONDS, *, by: str = "", strict: bool = True
+    ) -> bool:
         """Take or renew a lease; False while somebody else holds it.
 
         Args:
             by: Who of this session, where several want the same.
+            strict: False where two holders would do no harm: then it is taken at once from one
+                whose process seems to have ended.
 
         Raises:
             StateError: the state cannot be used.
@@ -53,6 +57,7 @@ class Leases:
             now=self._clock.boottime(),
             boot=self._clock.boot_id(),
             seconds=seconds,
+            is_gone=_is_never_gone if strict else processes.has_ended,
         )
 
     async def drop(self, name: str, *, by: str = "") -> None:
@@ -74,6 +79,10 @@ class Leases:
                 yield True
         finally:
             self._afterwards.do(self.drop(name, by=by))
+
+
+def _is_never_gone(_holder: str) -> bool:
+    return False
 
 
 @contextlib.asynccontextmanager

@@ -19,24 +19,20 @@ from rf_core.errors import (
     UnauthorizedError,
 )
 from rf_core.governor import Priority
-from rf_core.io import records
+from rf_core.io import notes, records
 from rf_core.io.client import AsyncClient
 from rf_core.io.session import Session
 from rf_core.io.windows import Windows
 from rf_core.polling import ACCOUNT, BALANCE, DISCOVERY, USAGE, Outage
-from rf_core.troubles import Trouble, cured, merged, trouble_of
-from rf_core.units import format_seconds
+from rf_core.troubles import barred
 
 Put: TypeAlias = Callable[[sqlite3.Connection, str, str, float, Any], None]
 
 HOLDER: Final = "poller"
 """Who holds the slots of polling: what it costs is read off the window itself."""
 
-TROUBLES: Final = "troubles"
-
 _LEASE_SECONDS: Final = 30.0
 _CALL_SECONDS: Final = 15.0
-_SKEW_SECONDS: Final = 60.0
 _UNCLEAR_SECONDS: Final = 60.0
 """A part whose answer cannot be understood is asked for again after this long."""
 
@@ -44,7 +40,7 @@ _UNCLEAR_SECONDS: Final = 60.0
 class Poller:
     """One process's chance to be the machine's poller; whoever holds the lease is it.
 
-    Answers and troubles go to `state.db`, where every monitor reads them.
+    Answers, troubles and pauses go to `state.db`, where every monitor reads them.
     """
 
     def __init__(self, session: Session) -> None:
@@ -66,8 +62,10 @@ class Poller:
             attempts=1,
         )
         self._outage = Outage()
-        self._barred: set[str] = set()
+        self._takes_no_for_an_answer = False
+        self._barred: frozenset[str] = frozenset()
         self._unclear_at: dict[str, float] = {}
+        self._identity_balances: tuple[float, Mapping[str, int]] | None = None
         self._prompt = AsyncClient(
             session.settings,
             windows=session.windows,
@@ -78,9 +76,22 @@ class Poller:
         session.closing.push_async_callback(self._client.aclose)
         session.closing.push_async_callback(self._prompt.aclose)
 
+    def heed(self, parts: Mapping[str, records.Part]) -> None:
+        """Take in what is noted about the API, by whichever process met it."""
+        self._outage = notes.stored_outage(parts, self._clock)
+        self._barred = barred(notes.stored_troubles(parts))
+        if not self._outage.is_final:
+            self._takes_no_for_an_answer = True
+
     def is_pausing(self) -> bool:
-        """Tell whether the API is left alone for now, after a failure."""
-        return self._clock.monotonic() < self._outage.until
+        """Tell whether the API is left alone for now, after a failure.
+
+        A refused key is left alone by whoever has seen it refused. A process that was started since
+        asks once more: somebody may have mended it.
+        """
+        if self._outage.is_final:
+            return self._takes_no_for_an_answer
+        return self._clock.boottime() < self._outage.until
 
     def ages(self, fetched_at: Mapping[str, float]) -> dict[str, float | None]:
         """Seconds since each part was fetched; what there is no use in asking for is left out.
@@ -102,7 +113,8 @@ class Poller:
 
     async def lead(self) -> bool:
         """Take or renew the lease of the machine's poller; False while another session has it."""
-        return await self._session.lease(self._lease, _LEASE_SECONDS)
+        # A leader that was killed is followed at once: to ask twice would do no harm.
+        return await self._session.lease(self._lease, _LEASE_SECONDS, strict=False)
 
     async def poll(self, parts: tuple[str, ...]) -> None:
         """Ask for these parts while we lead, until a call says to wait; then let others lead."""
@@ -121,83 +133,61 @@ class Poller:
             await self._ask(part, self._prompt, "interactive")
 
     async def _ask(self, part: str, client: AsyncClient, priority: Priority) -> None:
+        self._takes_no_for_an_answer = True
+        without_scope = part == BALANCE and BALANCE in self._barred
         try:
-            await self._fetch(part, client, priority)
+            await self._fetch(ACCOUNT if without_scope else part, client, priority)
         except StateError:
             raise
         except InsufficientScopeError as error:
-            known = part in self._barred
-            self._barred.add(part)
-            await self._note(error, part)
-            if part == BALANCE and not known:
-                await self._ask(part, client, priority)
+            await notes.note(self._session, error, part)
+            self._barred |= {part}
+            if part == BALANCE and self._identity_balances is not None:
+                await self._keep_balances(*self._identity_balances)
         except (ResponseError, ApiError) as error:
             await self._failed(error, part)
         except ResiFactoryError as error:
-            self._outage = polling.failed(self._outage, error, self._clock.monotonic())
-            await self._note(error, part)
+            await self._leave_alone(error, part)
         else:
             self._outage = Outage()
             self._unclear_at.pop(part, None)
-            await self._cure(part, client.skew_seconds)
+            answered = ACCOUNT if without_scope else part
+            await notes.cure(self._session, answered, client.skew_seconds)
 
     async def _failed(self, error: ResponseError | ApiError, part: str) -> None:
         """An answer that only this part cannot use does not silence the others."""
         final = isinstance(error, UnauthorizedError | AccountDisabledError)
         if isinstance(error, ApiError) and (final or error.status == 429 or error.status >= 500):  # noqa: PLR2004
-            self._outage = polling.failed(self._outage, error, self._clock.monotonic())
+            await self._leave_alone(error, part)
         else:
             self._unclear_at[part] = self._clock.monotonic()
-        await self._note(error, part)
+            await notes.note(self._session, error, part)
+
+    async def _leave_alone(self, error: ResiFactoryError, part: str) -> None:
+        outage = polling.failed(self._outage, error, self._clock.boottime())
+        await notes.note(self._session, error, part)
+        await notes.leave_alone(self._session, outage)
+        self._outage = outage
 
     async def _fetch(self, part: str, client: AsyncClient, priority: Priority) -> None:
         if part == ACCOUNT:
             account = await client.me(priority=priority)
             document = {"username": account.username, "last4": account.key_last4}
             await self._keep(records.put_part, ACCOUNT, document)
+            self._identity_balances = self._clock.wall(), account.balances
+            if BALANCE in self._barred:
+                await self._keep_balances(*self._identity_balances)
         elif part == DISCOVERY:
             await self._session.discovery(refresh=True, priority=priority, client=client)
-        elif part == BALANCE and BALANCE in self._barred:
-            await self._keep_balances((await client.me(priority=priority)).balances)
         elif part == BALANCE:
-            await self._keep_balances((await client.balance(priority=priority)).balances)
+            balances = (await client.balance(priority=priority)).balances
+            await self._keep_balances(self._clock.wall(), balances)
         elif part == USAGE:
             usage = await client.usage(priority=priority)
             await self._keep(records.put_successor, USAGE, msgspec.to_builtins(usage))
 
-    async def _keep_balances(self, balances: Mapping[str, int]) -> None:
-        state, now = self._session.state, self._clock.wall()
-        await state.run(records.put_balances, self._session.key, now, balances)
+    async def _keep_balances(self, at: float, balances: Mapping[str, int]) -> None:
+        await self._session.state.run(records.put_balances, self._session.key, at, balances)
 
     async def _keep(self, put: Put, part: str, document: dict[str, Any]) -> None:
         await self._session.state.run(put, self._session.key, part, self._clock.wall(), document)
-
-    async def _note(self, error: ResiFactoryError, part: str) -> None:
-        trouble = trouble_of(error, part, now=self._clock.wall())
-        known = await self._troubles()
-        await self._keep_troubles(known, merged(known, trouble))
-
-    async def _cure(self, part: str, skew_seconds: float | None) -> None:
-        known = await self._troubles()
-        left = tuple(trouble for trouble in cured(known, part) if trouble.code != "clock_skew")
-        if skew_seconds is not None and abs(skew_seconds) > _SKEW_SECONDS:
-            old = next((trouble for trouble in known if trouble.code == "clock_skew"), None)
-            since = old.since if old else self._clock.wall()
-            detail = format_seconds(abs(skew_seconds))
-            left = (*left, Trouble("clock_skew", since, detail=detail))
-        await self._keep_troubles(known, left)
-
-    async def _troubles(self) -> tuple[Trouble, ...]:
-        parts = await self._session.state.read(records.get_parts, self._session.key)
-        return stored_troubles(parts)
-
-    async def _keep_troubles(self, known: tuple[Trouble, ...], now: tuple[Trouble, ...]) -> None:
-        if now != known:
-            await self._keep(records.put_part, TROUBLES, {"list": msgspec.to_builtins(now)})
-
-
-def stored_troubles(parts: Mapping[str, records.Part]) -> tuple[Trouble, ...]:
-    """Read the troubles that the machine's poller noted."""
-    if TROUBLES not in parts:
-        return ()
-    return msgspec.convert(parts[TROUBLES].document["list"], tuple[Trouble, ...])

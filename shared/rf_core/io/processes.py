@@ -38,3 +38,13 @@ def gone(crawls: Iterable[CrawlReport], now: float) -> frozenset[str]:
         and crawl.host == here
         and not exists(crawl.pid)
     )
+
+
+def has_ended(holder: str) -> bool:
+    """Tell of a session, by the name it holds leases under, that its process is not there any more.
+
+    A session in a container of its own may be taken for one that has ended: only where two holders
+    do no harm may this be asked.
+    """
+    pid = holder.split(" ")[-2:][0]
+    return pid.isdecimal() and not exists(int(pid))

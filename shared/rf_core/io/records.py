@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -87,6 +87,19 @@ def get_parts(connection: sqlite3.Connection, key: str) -> dict[str, Part]:
     """Return every stored answer of a key by its kind."""
     rows = connection.execute("SELECT part, fetched_at, body FROM parts WHERE key = ?", (key,))
     return {part: Part(fetched_at, json.loads(body)) for part, fetched_at, body in rows}
+
+
+def get_fetched_at(connection: sqlite3.Connection, key: str, part: str) -> float | None:
+    """Return when the stored answer of a kind was fetched, or None."""
+    row = connection.execute(
+        "SELECT fetched_at FROM parts WHERE key = ? AND part = ?", (key, part)
+    ).fetchone()
+    return None if row is None else float(row[0])
+
+
+def drop_part(connection: sqlite3.Connection, key: str, part: str) -> None:
+    """Forget the answer of a kind, if there is one."""
+    connection.execute("DELETE FROM parts WHERE key = ? AND part = ?", (key, part))
 
 
 def put_balances(
@@ -181,12 +194,18 @@ def take_lease(
     now: float,
     boot: str,
     seconds: float,
+    is_gone: Callable[[str], bool] = lambda _holder: False,
 ) -> bool:
-    """Take or renew a lease; False while somebody else of this boot holds it."""
+    """Take or renew a lease; False while somebody else of this boot holds it.
+
+    Args:
+        is_gone: Tells of a holder that its process is not there any more.
+    """
     row = connection.execute(
         "SELECT holder, until, boot FROM leases WHERE name = ?", (name,)
     ).fetchone()
-    if row is not None and row[0] != holder and row[1] > now and row[2] == boot:
+    held = row is not None and row[0] != holder and row[1] > now and row[2] == boot
+    if held and not is_gone(row[0]):
         return False
     connection.execute(
         "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)", (name, holder, now + seconds, boot)

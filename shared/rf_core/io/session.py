@@ -204,9 +204,14 @@ class Session:
         """Return crawls heard of since then, the latest started first."""
         return await self.state.read(records.get_crawls, self.key, since)
 
-    async def lease(self, name: str, seconds: float) -> bool:
-        """Take or renew a lease of this machine; False while another process holds it."""
-        return await self._leases.take(name, seconds)
+    async def lease(self, name: str, seconds: float, *, strict: bool = True) -> bool:
+        """Take or renew a lease of this machine; False while another process holds it.
+
+        Args:
+            strict: False where two holders would do no harm: then it is taken at once from one
+                whose process seems to have ended.
+        """
+        return await self._leases.take(name, seconds, strict=strict)
 
     async def release(self, name: str) -> None:
         """Give a lease back, if it is still ours."""

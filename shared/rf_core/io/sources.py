@@ -12,7 +12,8 @@ import msgspec
 from rf_core import picture, polling
 from rf_core.errors import StateError
 from rf_core.io import processes, records
-from rf_core.io.poller import HOLDER, Poller, stored_troubles
+from rf_core.io.notes import stored_troubles
+from rf_core.io.poller import HOLDER, Poller
 from rf_core.io.session import Session
 from rf_core.models import Usage
 from rf_core.picture import Material
@@ -106,6 +107,8 @@ class LiveSource:
         session, key = self._session, self._session.key
         now = session.clock.wall()
         stored = await session.state.read(records.gather, key, now - _SHOWN_CRAWL_SECONDS)
+        # At once: what our own poller notes meanwhile is newer than what was read.
+        self._poller.heed(stored.parts)
         discovery = await session.stored_discovery()
         windows = await session.headroom()
         parts = stored.parts
