@@ -21,13 +21,18 @@ from rf_core.snapshot_source import Source
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.crash import sentence, write_report
 from rf_tui.keys import KEYS
+from rf_tui.places import Row, Whereabouts
 from rf_tui.poller import Poller
 from rf_tui.screens.help import HelpScreen
-from rf_tui.view import Looks, overview
+from rf_tui.view import Looks, picture, rows
 from rf_tui.widgets.canvas import Canvas
+from rf_tui.widgets.filter_line import FilterLine
 
 _ENDINGS: Final = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+_STEERING: Final = frozenset(
+    {"move", "next_panel", "open", "step_back", "filter", "sort", "targeting"}
 )
 _THEME_WITHOUT_COLOURS: Final = "ansi-dark"
 """The terminal's own foreground and background."""
@@ -45,6 +50,7 @@ class MonitorApp(App[None]):
     """
 
     CSS_PATH = "app.tcss"
+    AUTO_FOCUS = None  # keys are the app's until somebody wants to write
     TITLE = "ResiFactory"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -54,7 +60,8 @@ class MonitorApp(App[None]):
             show=key.in_footer and not place,
             tooltip=key.meaning,
             id=key.id if not place else f"{key.id}.{place}",
-            priority=key.action == "leave" and name != "q",
+            # Tab is the toolkit's own key for widgets, of which there is only one here.
+            priority=name in {"ctrl+q", "ctrl+c", "tab"},
         )
         for key in KEYS
         for place, name in enumerate(key.keys.split(","))
@@ -78,12 +85,15 @@ class MonitorApp(App[None]):
         self._report_folder = report_folder
         self._snapshot = Snapshot(taken_at=clock())
         self._paused_at: float | None = None
+        self._where = Whereabouts()
+        self._rows: dict[int, Row] = {}
         if self.no_color:
             self.theme = _THEME_WITHOUT_COLOURS
 
     def compose(self) -> ComposeResult:
-        """One canvas, one footer."""
+        """One canvas, one footer, and a line to write in."""
         yield Canvas()
+        yield FilterLine()
         yield Footer()
 
     def on_mount(self) -> None:
@@ -148,12 +158,76 @@ class MonitorApp(App[None]):
             asking=self._poller.refreshing,
             label=self._label,
             late_after=8.0 + 2 * (self._interval or 0.0),
+            where=self._where,
         )
-        canvas.show(overview(self._snapshot, canvas.size.width, canvas.size.height, looks))
+        drawn = picture(self._snapshot, canvas.size.width, canvas.size.height, looks)
+        self._rows = drawn.rows
+        canvas.show(drawn.lines)
 
     def _canvas(self) -> Canvas | None:
         screens = self.screen_stack
         return next(iter(screens[0].query(Canvas)), None) if screens else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
+        """Nothing is chosen, opened or written behind what lies over the picture."""
+        return not (action in _STEERING and len(self.screen_stack) > 1)
+
+    def _go(self, where: Whereabouts) -> None:
+        self._where = where
+        self._paint()
+
+    def action_move(self, step: int) -> None:
+        """Choose another row."""
+        self._go(self._where.moved(rows(self._snapshot, self._where), step))
+
+    def action_next_panel(self) -> None:
+        """Choose a row of the next table."""
+        self._go(self._where.next_panel(rows(self._snapshot, self._where)))
+
+    def action_open(self) -> None:
+        """Open the page of the row that is chosen."""
+        self._go(self._where.entered(self._where.here.chosen))
+
+    def action_step_back(self) -> None:
+        """Take back what was done last."""
+        self._stop_writing()
+        self._go(self._where.back())
+
+    def action_targeting(self) -> None:
+        """Show what an order may name."""
+        self._go(self._where.went("targeting"))
+
+    def action_sort(self) -> None:
+        """Sort the table of the row that is chosen, or else the last one, by its next column."""
+        shown = rows(self._snapshot, self._where)
+        row = self._where.here.chosen or (shown[-1] if shown else None)
+        if row is not None:
+            self._go(self._where.sorted_anew(row.panel))
+
+    def action_filter(self) -> None:
+        """Write a filter."""
+        self.query_one(FilterLine).open(self._where.filter)
+
+    def on_input_changed(self, event: FilterLine.Changed) -> None:
+        """Filter while it is being written."""
+        if event.input.display:
+            self._go(self._where.filtered(event.value))
+
+    def on_input_submitted(self) -> None:
+        """Keep the filter, and go back to the rows."""
+        self._stop_writing()
+        self._go(self._where.moved(rows(self._snapshot, self._where), 1))
+
+    def _stop_writing(self) -> None:
+        self.screen_stack[0].query_one(FilterLine).close()
+        self.screen_stack[0].set_focus(None)
+
+    def on_canvas_pointed(self, event: Canvas.Pointed) -> None:
+        """Choose a row with the mouse; a second click opens it."""
+        row = self._rows.get(event.number)
+        if row is not None:
+            where = self._where.pointed(row)
+            self._go(where.entered(row) if event.twice else where)
 
     def action_help(self) -> None:
         """Show the keys and the words."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from rf_core.redaction import printable
 
-Style = Literal["", "dim", "bold", "head", "good", "fill", "warn", "bad", "accent"]
+Style = Literal["", "dim", "bold", "head", "good", "fill", "warn", "bad", "accent", "chosen"]
 
 
 @dataclass(frozen=True, slots=True)

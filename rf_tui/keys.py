@@ -19,6 +19,18 @@ class Key:
 
 
 KEYS: Final = (
+    Key("monitor.up", "up,k", "move(-1)", "Up", "choose the row above", False),
+    Key("monitor.down", "down,j", "move(1)", "Down", "choose the row below", False),
+    Key("monitor.first", "home", "move(-1000000)", "First", "choose the first row", False),
+    Key("monitor.last", "end", "move(1000000)", "Last", "choose the last row", False),
+    Key("monitor.panel", "tab", "next_panel", "Panel", "choose a row of the next table", False),
+    Key("monitor.open", "enter", "open", "Open", "the page of what is chosen"),
+    Key(
+        "monitor.back", "escape", "step_back", "Back", "take back the filter, the page, the choice"
+    ),
+    Key("monitor.filter", "slash", "filter", "Filter", "list only rows with a text, or !text"),
+    Key("monitor.sort", "s", "sort", "Sort", "sort the table of what is chosen by its next column"),
+    Key("monitor.targeting", "t", "targeting", "Targeting", "what an order may name today"),
     Key("monitor.help", "question_mark,f1", "help", "Help", "show this"),
     Key("monitor.pause", "p,space", "pause", "Pause", "freeze the picture, or let it go on"),
     Key("monitor.refresh", "r", "refresh_now", "Refresh", "ask the API now instead of when due"),
@@ -36,7 +48,10 @@ KEYS: Final = (
 
 def spoken(keys: str) -> str:
     """Write a binding's keys for a person."""
-    names = {"question_mark": "?", "space": "Space", "f1": "F1"}
+    names = {
+        "question_mark": "?", "space": "Space", "f1": "F1", "slash": "/", "escape": "Esc",
+        "enter": "Enter", "tab": "Tab", "up": "↑", "down": "↓", "home": "Home", "end": "End",
+    }  # fmt: skip
     return ", ".join(
         names.get(key, f"Ctrl+{key[-1].upper()}" if key.startswith("ctrl+") else key)
         for key in keys.split(",")

@@ -10,7 +10,7 @@ from rf_core.snapshot import CrawlReport, DomainState, Headroom, PoolState, Snap
 from rf_core.units import format_bytes, format_rate
 from rf_tui.cells import Line, Span, Style, fit, width_of
 from rf_tui.charts import bar, sampled, step_chart, trend
-from rf_tui.tables import Column, first_that_fits, table
+from rf_tui.tables import Column, table
 from rf_tui.words import (
     brief_seconds,
     count,
@@ -33,7 +33,7 @@ _WIDEST_TREND: Final = 32
 _AXIS: Final = 12
 
 
-def pools_panel(snapshot: Snapshot, width: int) -> list[Line]:
+def pools_panel(snapshot: Snapshot, width: int, sorted_by: str = "") -> list[Line]:
     """Every pool by its full id: what is left, how fast it goes, how it went."""
     seen_at = snapshot.taken_at
     longest = max([_SHORTEST_NAME, *(width_of(pool.id) for pool in snapshot.pools)])
@@ -52,7 +52,7 @@ def pools_panel(snapshot: Snapshot, width: int) -> list[Line]:
             gives_way=5, gap=2,
         ),
     )  # fmt: skip
-    lines = table(columns, snapshot.pools, width)
+    lines = table(columns, snapshot.pools, width, sorted_by=sorted_by)
     if not snapshot.pools:
         lines.append((Span("   no balance has been read yet", "dim"),))
     return [lines[0], *map(_marked, snapshot.pools, lines[1:])] if snapshot.pools else lines
@@ -133,7 +133,7 @@ def _scarcity(window: Headroom) -> Style:
     return "warn" if _free_share(window) < _SCARCE else "good"
 
 
-def crawls_panel(snapshot: Snapshot, width: int) -> list[Line]:
+def crawls_panel(snapshot: Snapshot, width: int, sorted_by: str = "") -> list[Line]:
     """Crawls of this machine, the running ones first."""
     at = snapshot.taken_at
     columns: tuple[Column[CrawlReport], ...] = (
@@ -153,7 +153,7 @@ def crawls_panel(snapshot: Snapshot, width: int) -> list[Line]:
         Column("exits", lambda crawl, _: Span(f"{crawl.exits:,}"), 6, align="right", gives_way=6),
         Column("failures", _failures, 6, 15, 200, short="fails", gap=2),
     )  # fmt: skip
-    lines = table(columns, snapshot.crawls, width)
+    lines = table(columns, snapshot.crawls, width, sorted_by=sorted_by)
     if not snapshot.crawls:
         lines.append((Span("   none is running; one with the add-on shows here by itself", "dim"),))
     return lines
@@ -173,21 +173,19 @@ def _rate(crawl: CrawlReport) -> Span:
     return Span(format_rate(crawl.bytes_per_second))
 
 
-def domains_panel(snapshot: Snapshot, width: int) -> list[Line]:
-    """Top domains of the account; by our own meter until the provider shows any."""
-    domains = snapshot.domains or _own_domains(snapshot.crawls)
-    total = sum(domain.bytes for domain in domains) or 1
-    by_us = bool(domains) and not snapshot.domains
-    title = first_that_fits(("DOMAIN by our meter" if by_us else "DOMAIN", "DOMAIN"), 20)
+def domains_panel(
+    domains: Sequence[DomainState], width: int, *, total: int, title: str, sorted_by: str = ""
+) -> list[Line]:
+    """Domains with their share of the total."""
     columns: tuple[Column[DomainState], ...] = (
         Column(title, lambda domain, _: Span(domain.domain or "(no name)"), 18, 28, 44),
         Column("bytes", lambda domain, _: Span(format_bytes(domain.bytes)), 11, align="right"),
         Column(
-            "share", lambda domain, _: Span(f"{domain.bytes / total:.0%}"), 5, align="right",
+            "share", lambda domain, _: Span(f"{_part(domain.bytes, total):.0%}"), 5, align="right",
         ),
         Column(
-            "", lambda domain, cells: Span(bar(domain.bytes / total, cells), "fill"), 8, 8, 12,
-            gives_way=4,
+            "", lambda domain, cells: Span(bar(_part(domain.bytes, total), cells), "fill"),
+            8, 8, 12, gives_way=4,
         ),
         Column("since last", lambda domain, _: growth(domain.delta_bytes), 11, align="right"),
         Column(
@@ -195,16 +193,22 @@ def domains_panel(snapshot: Snapshot, width: int) -> list[Line]:
             align="right",
         ),
     )  # fmt: skip
-    lines = table(columns, domains, width)
+    lines = table(columns, domains, width, sorted_by=sorted_by)
     if not domains:
         lines.append((Span("   no traffic so far", "dim"),))
     return lines
 
 
-def _own_domains(crawls: Sequence[CrawlReport]) -> tuple[DomainState, ...]:
-    """What our crawls have spent by domain, for as long as the provider shows nothing yet."""
+def _part(count: int, total: int) -> float:
+    return count / total if total else 0.0
+
+
+def own_domains(crawls: Sequence[CrawlReport], pool: str | None = None) -> tuple[DomainState, ...]:
+    """What crawls of this machine have spent by domain, in one pool or in all, most first."""
     found: dict[str, DomainState] = {}
     for spend in (spend for crawl in crawls for spend in crawl.domains):
+        if pool is not None and spend.pool != pool:
+            continue
         old = found.get(spend.domain, DomainState(spend.domain, 0, 0))
         spent = old.bytes + spend.up_bytes + spend.down_bytes
         found[spend.domain] = DomainState(spend.domain, spent, old.requests + spend.requests)

@@ -42,13 +42,21 @@ class Column(Generic[Row]):
         return good, max(good, self.most)
 
 
-def table(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int) -> list[Line]:
-    """Draw a heading and a line for each row, each at most `width` cells wide."""
+def table(
+    columns: Sequence[Column[Row]], rows: Sequence[Row], width: int, *, sorted_by: str = ""
+) -> list[Line]:
+    """Draw a heading and a line for each row, each at most `width` cells wide.
+
+    Args:
+        sorted_by: Title of the column that gets a mark for it; `name` is the first one.
+    """
     chosen = _chosen(columns, width)
     widths = _widths(chosen, width)
     heading: list[Span] = []
     for place, (column, cells) in enumerate(zip(chosen, widths, strict=True)):
-        title = first_that_fits((column.title, column.short or column.title), cells)
+        mark = "▾" if sorted_by and sorted_by == (column.title if place else "name") else ""
+        titles = (column.title + mark, (column.short or column.title)[: cells - len(mark)] + mark)
+        title = first_that_fits(titles, cells)
         text = " " * column.gap + fit(title, cells, column.align)
         heading.append(Span(text, "dim" if place else "head"))
     return [tuple(heading), *(_row(chosen, widths, row) for row in rows)]

@@ -1,4 +1,4 @@
-"""The overview as a pure function: a snapshot and a size in, styled lines out.
+"""The screen as a pure function: a snapshot, a size and a person's choices in, styled lines out.
 
 The live app, `--once` and the tests all show these very lines.
 """
@@ -8,21 +8,32 @@ from __future__ import annotations
 import textwrap
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, assert_never
 
 from rf_core.redaction import printable
 from rf_core.snapshot import Finding, PoolState, Snapshot
 from rf_core.units import format_seconds
 from rf_tui.cells import Line, Span, Style, clip, pad, width_of
-from rf_tui.panels import (
-    chart_panel,
-    crawls_panel,
-    domains_panel,
-    pools_panel,
-    watched,
-    windows_panel,
+from rf_tui.layout import (
+    Picture,
+    Placed,
+    Section,
+    apart,
+    chosen,
+    rows_of,
+    section,
+    stacked,
 )
+from rf_tui.pages import (
+    crawl_page,
+    domain_page,
+    overview_page,
+    pool_page,
+    targeting_page,
+)
+from rf_tui.panels import chart_panel, watched, windows_panel
+from rf_tui.places import Place, Row, Whereabouts
 from rf_tui.tables import first_that_fits
 from rf_tui.words import brief_seconds
 
@@ -45,8 +56,11 @@ _TABLES: Final = 112
 
 _LOWEST_CHART: Final = 6
 _HIGHEST_CHART: Final = 20
-_POOLS_FIRST: Final = 4
-"""Where not everything fits, pools keep so many lines more than any other panel."""
+
+
+_GONE: Final = section(
+    [(Span(" it is not there any more", "warn"), Span("  Esc goes back", "dim"))]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,7 @@ class Looks:
         asking: Whether a refresh that the person asked for is on its way.
         label: Shown beside the name, such as `demo`.
         late_after: Seconds after which a snapshot should have been replaced by a newer one.
+        where: The page, the row that is chosen there, the filter and the order.
     """
 
     now: float
@@ -66,72 +81,95 @@ class Looks:
     asking: bool = False
     label: str = ""
     late_after: float = 8.0
+    where: Whereabouts = field(default_factory=Whereabouts)
 
 
 def overview(snapshot: Snapshot, width: int, height: int | None, looks: Looks) -> list[Line]:
-    """Draw the overview, exactly `height` lines of at most `width` cells.
+    """Draw what is to be seen, exactly `height` lines of at most `width` cells.
 
     Args:
         height: None draws everything there is, however long that gets.
     """
-    top = [_title(snapshot, width, looks), *_findings(snapshot, width)]
+    return picture(snapshot, width, height, looks).lines
+
+
+def picture(snapshot: Snapshot, width: int, height: int | None, looks: Looks) -> Picture:
+    """Draw the page a person is on, and say which of its lines show rows that can be chosen."""
+    top = [_title(snapshot, width, looks), *_findings(snapshot, width), *_filter(looks.where)]
     bottom = [_ages(snapshot, looks.now, width)]
+    row = looks.where.here.chosen
     if height is None:
-        body = _apart(_tables(snapshot, width))
-        return [clip(line, width) for line in (*top, *body, (), *bottom)]
+        body = apart([one.lines for one in _page(snapshot, width, looks.where)])
+        return _pictured([*map(Placed, top), *body, Placed(), *map(Placed, bottom)], width)
     room = max(0, height - len(top) - len(bottom))
-    if width >= _TWO_COLUMNS:
-        tables = _body(_tables(snapshot, _TABLES), room)
-        beside = width - _TABLES - 3
-        charts = _charts(watched(snapshot), snapshot.taken_at, beside, room - 2)
-        body = _beside(tables, charts, room)
+    is_wide = width >= _TWO_COLUMNS
+    cells = _TABLES if is_wide else width
+    sections = chosen(_page(snapshot, cells, looks.where), row)
+    pools = _drawn(snapshot, looks.where.here)
+    if is_wide:
+        charts = _charts(pools, snapshot.taken_at, width - _TABLES - 3, room - 2)
+        body = _beside(stacked(sections, room, row), charts, room)
     else:
-        tables = _body(_tables(snapshot, width), room)
-        left = room - len(tables) - 3 if height >= _TALL else 0
-        charts = _charts(watched(snapshot), snapshot.taken_at, width, left)
-        body = [*tables, (), *charts] if charts else tables
-    lines = [*top, (), *body] if room > len(body) else [*top, *body]
-    lines += [()] * (height - len(lines) - len(bottom))
-    return [clip(line, width) for line in (*lines, *bottom)][:height]
+        needed = sum(len(one.lines) + 1 for one in sections)
+        left = room - needed - 2 if height >= _TALL else 0
+        if looks.where.here.page == "pool" and left < _LOWEST_CHART <= room // 3:
+            left = _LOWEST_CHART
+        charts = _charts(pools, snapshot.taken_at, width, left)
+        body = stacked(sections, room - len(charts) - (1 if charts else 0), row)
+        body = [*body, Placed(), *map(Placed, charts)] if charts else body
+    lines = [*map(Placed, top), *([Placed()] if room > len(body) else []), *body]
+    lines += [Placed()] * (height - len(lines) - len(bottom))
+    return _pictured([*lines, *map(Placed, bottom)][:height], width)
 
 
-def _tables(snapshot: Snapshot, width: int) -> list[list[Line]]:
-    return [
-        pools_panel(snapshot, width),
-        windows_panel(snapshot.windows, width),
-        crawls_panel(snapshot, width),
-        domains_panel(snapshot, width),
-    ]
+def rows(snapshot: Snapshot, where: Whereabouts) -> list[Row]:
+    """Every row of a page that can be chosen, whether or not there is room to show it."""
+    return rows_of(_page(snapshot, _TABLES, where))
 
 
-def _body(sections: Sequence[list[Line]], room: int) -> list[Line]:
-    """Give each section its lines; where they do not fit, the longest give up lines first."""
-    granted = [len(section) for section in sections]
-    keeps = [_POOLS_FIRST, *[0] * (len(sections) - 1)]
-    while sum(granted) > room and max(granted) > 1:
-        most = max(
-            range(len(granted)),
-            key=lambda place: (granted[place] > 1, granted[place] - keeps[place]),
-        )
-        granted[most] -= 1
-    kept = [_cut(section, lines) for section, lines in zip(sections, granted, strict=True)]
-    body = [line for section in kept for line in section]
-    return _apart(kept) if len(body) + len(kept) - 1 <= room else body[:room]
+def _pictured(lines: Sequence[Placed], width: int) -> Picture:
+    return Picture(
+        [clip(placed.line, width) for placed in lines],
+        {number: placed.row for number, placed in enumerate(lines) if placed.row is not None},
+    )
 
 
-def _cut(section: list[Line], lines: int) -> list[Line]:
-    """Keep so many lines, and say how many rows are missing."""
-    if lines >= len(section):
-        return section
-    if lines == 1:
-        return [(*section[0], Span(f"  {len(section) - 1} not shown", "warn"))]
-    missing = len(section) - lines + 1
-    return [*section[: lines - 1], (Span(f"   … and {missing} more", "warn"),)]
+def _page(snapshot: Snapshot, width: int, where: Whereabouts) -> list[Section]:
+    here = where.here
+    match here.page:
+        case "overview":
+            sections = _overview(snapshot, width, where)
+        case "targeting":
+            sections = targeting_page(snapshot, where, width)
+        case "domain":
+            sections = domain_page(here.subject, snapshot, where, width)
+        case "pool":
+            pool = next((one for one in snapshot.pools if one.id == here.subject), None)
+            sections = pool_page(pool, snapshot, where, width) if pool else [_GONE]
+        case "crawl":
+            crawl = next((one for one in snapshot.crawls if one.id == here.subject), None)
+            sections = crawl_page(crawl, snapshot, where, width) if crawl else [_GONE]
+        case _:
+            assert_never(here.page)
+    return sections
 
 
-def _apart(sections: Sequence[list[Line]]) -> list[Line]:
-    """Put an empty line between sections."""
-    return [line for section in sections for line in (*section, ())][:-1]
+def _overview(snapshot: Snapshot, width: int, where: Whereabouts) -> list[Section]:
+    """Windows stand below the pools, and are left out while something is looked for."""
+    pools, *others = overview_page(snapshot, where, width)
+    if not where.filter:
+        return [pools, section(windows_panel(snapshot.windows, width)), *others]
+    found = [one for one in (pools, *others) if rows_of([one])]
+    return found or [section([(Span(" nothing here says that", "warn"),)])]
+
+
+def _drawn(snapshot: Snapshot, here: Place) -> list[PoolState]:
+    """Whose balance is charted: of a pool's own page its own, of the overview those that move."""
+    if here.page == "overview":
+        return watched(snapshot)
+    if here.page == "pool":
+        return [pool for pool in snapshot.pools if pool.id == here.subject and pool.history]
+    return []
 
 
 def _charts(pools: Sequence[PoolState], seen_at: float, width: int, room: int) -> list[Line]:
@@ -140,18 +178,24 @@ def _charts(pools: Sequence[PoolState], seen_at: float, width: int, room: int) -
     if number < 1:
         return []
     each = min(_HIGHEST_CHART, (room + 1) // number - 1)
-    return _apart([chart_panel(pool, seen_at, width, each) for pool in pools[:number]])
+    drawn = [chart_panel(pool, seen_at, width, each) for pool in pools[:number]]
+    return [line for chart in drawn for line in (*chart, ())][:-1]
 
 
-def _beside(left: Sequence[Line], right: Sequence[Line], room: int) -> list[Line]:
+def _beside(left: Sequence[Placed], right: Sequence[Line], room: int) -> list[Placed]:
     """Put two columns next to each other."""
-    return [
-        (
-            *pad(left[row] if row < len(left) else (), _TABLES + 3),
-            *(right[row] if row < len(right) else ()),
-        )
-        for row in range(min(room, max(len(left), len(right))))
-    ]
+    lines = []
+    for number in range(min(room, max(len(left), len(right)))):
+        placed = left[number] if number < len(left) else Placed()
+        beside = right[number] if number < len(right) else ()
+        lines.append(Placed((*pad(placed.line, _TABLES + 3), *beside), placed.row))
+    return lines
+
+
+def _filter(where: Whereabouts) -> list[Line]:
+    if not where.filter:
+        return []
+    return [(Span(f" / {printable(where.filter, 60)}", "accent"), Span("   Esc: all", "dim"))]
 
 
 def _title(snapshot: Snapshot, width: int, looks: Looks) -> Line:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import ClassVar, get_args
 
 from rich.segment import Segment
+from textual.events import Click
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -17,6 +19,19 @@ _STYLES = tuple(style for style in get_args(Style) if style)
 
 class Canvas(Widget):
     """A whole screen of lines. It knows nothing of what they say."""
+
+    class Pointed(Message):
+        """Somebody has clicked on a line.
+
+        Attributes:
+            number: Which, from the top.
+            twice: Whether it was the second click on it.
+        """
+
+        def __init__(self, number: int, *, twice: bool) -> None:
+            super().__init__()
+            self.number = number
+            self.twice = twice
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"canvas--{style}" for style in _STYLES}
 
@@ -40,6 +55,10 @@ class Canvas(Widget):
     def text(self) -> str:
         """What is shown, without styles: for tests and for screen captures."""
         return "\n".join(plain(line).rstrip() for line in self._lines)
+
+    def on_click(self, event: Click) -> None:
+        """Say which line it was."""
+        self.post_message(self.Pointed(event.y, twice=event.chain > 1))
 
     def render_line(self, y: int) -> Strip:
         """Paint one line."""

@@ -78,6 +78,7 @@ def snapshot(material: Material) -> Snapshot:
         findings=findings(
             troubles, now=material.now, key=material.key, balance_at=material.balance_at
         ),
+        targeting=material.discovery.targeting if material.discovery else None,
         balance_at=material.balance_at,
         usage_at=material.usage_at,
         discovery_at=material.discovery_at,

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rf_core.models import Targeting
+
 Severity = Literal["info", "warning", "error"]
 DrainState = Literal["measuring", "idle", "draining"]
 
@@ -191,6 +193,7 @@ class Snapshot:
         taken_at: When this value was made.
         key: The masked key, fit to show.
         account: The account's user name, or "".
+        targeting: The values an order may name today, or None before they are known.
         balance_at, usage_at, discovery_at: When each part was last read from the API, or None.
         own_calls_per_minute: What the polling itself costs in reads.
     """
@@ -203,6 +206,7 @@ class Snapshot:
     crawls: tuple[CrawlReport, ...] = ()
     domains: tuple[DomainState, ...] = ()
     findings: tuple[Finding, ...] = ()
+    targeting: Targeting | None = None
     balance_at: float | None = None
     usage_at: float | None = None
     discovery_at: float | None = None

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from rf_core.models import Targeting
 from rf_core.snapshot import (
     CrawlReport,
+    DomainSpend,
     DomainState,
     Drain,
     Finding,
@@ -38,6 +40,7 @@ def busy() -> Snapshot:
             PoolState(
                 "walmart_premium", balance_bytes=history[-1][1], balance_at=NOW - 5,
                 spent_since_bytes=5 * MB, drain=Drain("draining", 1.2 * MB), history=history,
+                label="Walmart Premium", host="gw.example", proxy_types=("rotating", "sticky"),
             ),
             PoolState(
                 "retail_select", balance_bytes=6 * GB, balance_at=NOW - 5, drain=Drain("idle"),
@@ -50,7 +53,11 @@ def busy() -> Snapshot:
                 id="a", spider="books", project="shop", pid=1, host="box", pool="walmart_premium",
                 started_at=NOW - 590, updated_at=NOW - 1, up_bytes=20 * MB, down_bytes=500 * MB,
                 requests=21_004, failures={"target_429": 12, "gateway_auth": 2}, exits=16,
-                bytes_per_second=1.2 * MB, backoffs={"slow.example": 7.0},
+                bytes_per_second=1.2 * MB, backoffs={"slow.example": 7.0}, live_proxies=16,
+                unbilled_bytes=14_200, domains=(
+                    DomainSpend("walmart_premium", "books.example", 15 * MB, 395 * MB, 18_000),
+                    DomainSpend("walmart_premium", "slow.example", 5 * MB, 105 * MB, 3_004),
+                ),
             ),
             CrawlReport(
                 id="b", spider="prices", project="shop", pid=2, host="box", pool="walmart_premium",
@@ -61,6 +68,10 @@ def busy() -> Snapshot:
         domains=(
             DomainState("books.example", 410 * MB, 18_000, 3 * MB),
             DomainState("slow.example", 110 * MB, 3_004, 0),
+        ),
+        targeting=Targeting(
+            countries=("us", "de", "fr", "gb", "nl", "jp"), us_states=("CA", "NY", "TX"),
+            session_minutes_max=720,
         ),
         balance_at=NOW - 5,
         usage_at=NOW - 12,

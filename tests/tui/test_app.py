@@ -1,6 +1,7 @@
 """The live app over a source that stands still."""
 
 import asyncio
+import random
 
 import pytest
 from support import snapshots
@@ -88,6 +89,91 @@ async def test_refresh_asks_the_source_to_ask():
         await pilot.press("r")
         await settled(app, pilot)
         assert source.refreshes == 1
+
+
+async def test_arrows_choose_enter_opens_and_escape_goes_back():
+    app = app_on(Still(snapshots.busy()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("down", "down")
+        assert "▸retail_select" in shown(app)
+        await pilot.press("tab", "enter")
+        assert "CRAWL books" in shown(app)
+        assert "target_429" in shown(app)
+        await pilot.press("escape")
+        assert "▸books" in shown(app)
+        await pilot.press("t")
+        assert "COUNTRIES" in shown(app)
+        await pilot.press("escape", "escape")
+        assert "▸" not in shown(app)
+
+
+async def test_a_filter_applies_while_it_is_typed_and_letters_are_letters():
+    app = app_on(Still(snapshots.busy()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("slash", *"slow q")
+        await pilot.pause()
+        assert app.is_running
+        await pilot.press("backspace", "backspace")
+        await pilot.pause()
+        assert "books.example" not in shown(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "▸slow.example" in shown(app)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "books.example" in shown(app)
+
+
+async def test_escape_while_typing_takes_the_filter_back():
+    app = app_on(Still(snapshots.busy()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("slash", *"slow", "escape")
+        await pilot.pause()
+        assert "books.example" in shown(app)
+        await pilot.press("q")
+        await pilot.pause()
+        assert not app.is_running
+
+
+async def test_s_sorts_the_table_of_the_chosen_row():
+    app = app_on(Still(snapshots.busy()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("s")
+        assert "since last▾" in shown(app)
+        await pilot.press("down", "s")
+        assert "left▾" in shown(app)
+
+
+async def test_a_click_chooses_and_a_second_one_opens():
+    app = app_on(Still(snapshots.busy()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        line = next(n for n, text in enumerate(shown(app).splitlines()) if "retail_" in text)
+        await pilot.click(Canvas, offset=(10, line))
+        assert "▸retail_select" in shown(app)
+        await pilot.click(Canvas, offset=(10, line), times=2)
+        assert "POOL retail_select" in shown(app)
+        await pilot.click(Canvas, offset=(10, 1))
+        assert "POOL retail_select" in shown(app)
+
+
+async def test_a_thousand_keys_and_resizes_do_it_no_harm():
+    chance = random.Random(7)
+    keys = ["up", "down", "tab", "enter", "escape", "s", "t", "p", "slash", "a", "home", "end", "r"]
+    app = app_on(Still(snapshots.crowded()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        for _ in range(40):
+            await pilot.press(*chance.choices(keys, k=25))
+            await pilot.resize_terminal(chance.randint(20, 200), chance.randint(5, 60))
+            app._tick()
+        await settled(app, pilot)
+        assert app.is_running
+        assert shown(app)
 
 
 async def test_help_shows_every_key_and_closes():

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from support import snapshots
 
 from rf_tui.cells import plain, width_of
-from rf_tui.view import Looks, overview
+from rf_tui.places import Place, Row, Whereabouts
+from rf_tui.view import Looks, overview, picture, rows
 
 FRAMES = Path(__file__).with_name("frames")
 SIZES = ((60, 20), (80, 22), (120, 38), (200, 58))
@@ -43,6 +44,78 @@ def test_the_overview_looks_like_this(moment, width, height):
     if os.environ.get("RF_REWRITE_FRAMES"):
         path.write_text(text)
     assert text == path.read_text()
+
+
+PAGES = {
+    "pool": Place("pool", "walmart_premium"),
+    "crawl": Place("crawl", "a"),
+    "domain": Place("domain", "books.example"),
+    "targeting": Place("targeting"),
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("moment", ["busy", "degraded"])
+@pytest.mark.parametrize(("width", "height"), [(80, 22), (120, 38)], ids=str)
+def test_every_page_looks_like_this(page, moment, width, height):
+    text = frame(
+        getattr(snapshots, moment)(), width, height, where=Whereabouts((Place(), PAGES[page]))
+    )
+    path = FRAMES / f"{page}-{moment}-{width}x{height}.txt"
+    if os.environ.get("RF_REWRITE_FRAMES"):
+        path.write_text(text)
+    assert text == path.read_text()
+
+
+def at(where, snapshot, width=80, height=22):
+    return picture(snapshot, width, height, Looks(now=snapshots.NOW, where=where))
+
+
+def test_the_chosen_row_has_a_sign_and_is_in_sight_however_far_down():
+    snapshot = snapshots.crowded()
+    for row in rows(snapshot, Whereabouts())[::7]:
+        shown = at(Whereabouts((Place(chosen=row),)), snapshot)
+        (number,) = [n for n, line in enumerate(shown.lines) if plain(line).startswith("▸")]
+        assert shown.rows[number] == row
+
+
+def test_rows_are_where_the_picture_says_they_are():
+    shown = at(Whereabouts(), snapshots.busy())
+    texts = {row: plain(shown.lines[number]) for number, row in shown.rows.items()}
+    assert "retail_select" in texts[Row("pools", "retail_select")]
+    assert "prices" in texts[Row("crawls", "b")]
+    assert "slow.example" in texts[Row("domains", "slow.example")]
+
+
+def test_a_filter_leaves_what_holds_it_and_says_so():
+    text = frame(snapshots.busy(), 80, 22, where=Whereabouts(filter="slow"))
+    assert "/ slow" in text
+    assert "slow.example" in text
+    assert "21%" in text  # of everything, not of what is listed
+    assert "books.example" not in text
+    assert "retail_select" not in text
+
+
+def test_a_filter_that_nothing_holds_is_no_empty_account():
+    text = frame(snapshots.busy(), 80, 22, where=Whereabouts(filter="nobody"))
+    assert "nothing here says that" in text
+    assert "no balance has been read yet" not in text
+
+
+def test_a_page_whose_subject_is_gone_says_so_and_the_way_back():
+    text = frame(snapshots.empty(), 80, 22, where=Whereabouts((Place(), PAGES["pool"])))
+    assert "not there any more" in text
+    assert "Esc" in text
+
+
+@given(width=st.integers(20, 220), height=st.integers(5, 70))
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("moment", ["busy", "hostile", "crowded"])
+def test_no_page_is_wider_or_higher_than_the_terminal(page, moment, width, height):
+    where = Whereabouts((Place(), PAGES[page]))
+    lines = at(where, getattr(snapshots, moment)(), width, height).lines
+    assert len(lines) == height
+    assert max(width_of(plain(line)) for line in lines) <= width
 
 
 def test_at_80_columns_everything_that_matters_is_there_at_once():
