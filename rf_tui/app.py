@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,8 @@ from typing import ClassVar, Final
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.events import Resize
+from textual.geometry import Size
 from textual.widgets import Footer
 
 from rf_core.snapshot import Snapshot
@@ -21,10 +24,11 @@ from rf_core.snapshot_source import Source
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.crash import sentence, write_report
 from rf_tui.keys import KEYS
-from rf_tui.places import Row, Whereabouts
+from rf_tui.layout import Picture
+from rf_tui.places import Whereabouts
 from rf_tui.poller import Poller
 from rf_tui.screens.help import HelpScreen
-from rf_tui.view import Looks, picture, rows
+from rf_tui.view import Looks, picture
 from rf_tui.widgets.canvas import Canvas
 from rf_tui.widgets.filter_line import FilterLine
 
@@ -86,7 +90,7 @@ class MonitorApp(App[None]):
         self._snapshot = Snapshot(taken_at=clock())
         self._paused_at: float | None = None
         self._where = Whereabouts()
-        self._rows: dict[int, Row] = {}
+        self._drawn = Picture()
         if self.no_color:
             self.theme = _THEME_WITHOUT_COLOURS
 
@@ -133,10 +137,23 @@ class MonitorApp(App[None]):
 
     def _tick(self) -> None:
         """Paint once a tick: what a look brought, or how old everything has got meanwhile."""
+        self._mind_size()
         if self._paused_at is None:
             self._look()
         else:
             self._paint()
+
+    def _mind_size(self) -> None:
+        """Follow the terminal where no signal did.
+
+        When a corner is dragged quickly, one size signal interrupts the handler of another, which
+        then reports the older size last.
+        """
+        if self.is_headless or self.is_web:
+            return
+        size = Size(*shutil.get_terminal_size())
+        if size != self.size:
+            self.post_message(Resize(size, size))
 
     def _look(self) -> None:
         self.run_worker(self._show(self._poller.look), group="look")
@@ -160,9 +177,8 @@ class MonitorApp(App[None]):
             late_after=8.0 + 2 * (self._interval or 0.0),
             where=self._where,
         )
-        drawn = picture(self._snapshot, canvas.size.width, canvas.size.height, looks)
-        self._rows = drawn.rows
-        canvas.show(drawn.lines)
+        self._drawn = picture(self._snapshot, canvas.size.width, canvas.size.height, looks)
+        canvas.show(self._drawn.lines)
 
     def _canvas(self) -> Canvas | None:
         screens = self.screen_stack
@@ -178,11 +194,11 @@ class MonitorApp(App[None]):
 
     def action_move(self, step: int) -> None:
         """Choose another row."""
-        self._go(self._where.moved(rows(self._snapshot, self._where), step))
+        self._go(self._where.moved(self._drawn.choices, step))
 
     def action_next_panel(self) -> None:
         """Choose a row of the next table."""
-        self._go(self._where.next_panel(rows(self._snapshot, self._where)))
+        self._go(self._where.next_panel(self._drawn.choices))
 
     def action_open(self) -> None:
         """Open the page of the row that is chosen."""
@@ -199,8 +215,7 @@ class MonitorApp(App[None]):
 
     def action_sort(self) -> None:
         """Sort the table of the row that is chosen, or else the last one, by its next column."""
-        shown = rows(self._snapshot, self._where)
-        row = self._where.here.chosen or (shown[-1] if shown else None)
+        row = self._where.here.chosen or next(reversed(self._drawn.choices), None)
         if row is not None:
             self._go(self._where.sorted_anew(row.panel))
 
@@ -216,7 +231,7 @@ class MonitorApp(App[None]):
     def on_input_submitted(self) -> None:
         """Keep the filter, and go back to the rows."""
         self._stop_writing()
-        self._go(self._where.moved(rows(self._snapshot, self._where), 1))
+        self._go(self._where.moved(self._drawn.choices, 1))
 
     def _stop_writing(self) -> None:
         self.screen_stack[0].query_one(FilterLine).close()
@@ -224,7 +239,7 @@ class MonitorApp(App[None]):
 
     def on_canvas_pointed(self, event: Canvas.Pointed) -> None:
         """Choose a row with the mouse; a second click opens it."""
-        row = self._rows.get(event.number)
+        row = self._drawn.rows.get(event.number)
         if row is not None:
             where = self._where.pointed(row)
             self._go(where.entered(row) if event.twice else where)

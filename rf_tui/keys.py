@@ -29,7 +29,14 @@ KEYS: Final = (
         "monitor.back", "escape", "step_back", "Back", "take back the filter, the page, the choice"
     ),
     Key("monitor.filter", "slash", "filter", "Filter", "list only rows with a text, or !text"),
-    Key("monitor.sort", "s", "sort", "Sort", "sort the table of what is chosen by its next column"),
+    Key(
+        "monitor.sort",
+        "s",
+        "sort",
+        "Sort",
+        "sort the table of what is chosen by its next column",
+        False,
+    ),
     Key("monitor.targeting", "t", "targeting", "Targeting", "what an order may name today"),
     Key("monitor.help", "question_mark,f1", "help", "Help", "show this"),
     Key("monitor.pause", "p,space", "pause", "Pause", "freeze the picture, or let it go on"),

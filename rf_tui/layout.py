@@ -33,10 +33,16 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is on the screen, and which row each line shows."""
+    """What is on the screen.
 
-    lines: list[Line]
+    Attributes:
+        rows: Which row a line shows, for those that show one.
+        choices: Every row that can be chosen, whether or not there is room to show it.
+    """
+
+    lines: list[Line] = field(default_factory=list)
     rows: dict[int, Row] = field(default_factory=dict)
+    choices: list[Row] = field(default_factory=list)
 
 
 def section(lines: Sequence[Line], rows: Sequence[Row] = (), *, keeps: int = 0) -> Section:

@@ -33,7 +33,7 @@ from rf_tui.pages import (
     targeting_page,
 )
 from rf_tui.panels import chart_panel, watched, windows_panel
-from rf_tui.places import Place, Row, Whereabouts
+from rf_tui.places import Place, Whereabouts
 from rf_tui.tables import first_that_fits
 from rf_tui.words import brief_seconds
 
@@ -99,8 +99,11 @@ def picture(snapshot: Snapshot, width: int, height: int | None, looks: Looks) ->
     bottom = [_ages(snapshot, looks.now, width)]
     row = looks.where.here.chosen
     if height is None:
-        body = apart([one.lines for one in _page(snapshot, width, looks.where)])
-        return _pictured([*map(Placed, top), *body, Placed(), *map(Placed, bottom)], width)
+        sections = _page(snapshot, width, looks.where)
+        body = apart([one.lines for one in sections])
+        return _pictured(
+            [*map(Placed, top), *body, Placed(), *map(Placed, bottom)], width, sections
+        )
     room = max(0, height - len(top) - len(bottom))
     is_wide = width >= _TWO_COLUMNS
     cells = _TABLES if is_wide else width
@@ -119,18 +122,14 @@ def picture(snapshot: Snapshot, width: int, height: int | None, looks: Looks) ->
         body = [*body, Placed(), *map(Placed, charts)] if charts else body
     lines = [*map(Placed, top), *([Placed()] if room > len(body) else []), *body]
     lines += [Placed()] * (height - len(lines) - len(bottom))
-    return _pictured([*lines, *map(Placed, bottom)][:height], width)
+    return _pictured([*lines, *map(Placed, bottom)][:height], width, sections)
 
 
-def rows(snapshot: Snapshot, where: Whereabouts) -> list[Row]:
-    """Every row of a page that can be chosen, whether or not there is room to show it."""
-    return rows_of(_page(snapshot, _TABLES, where))
-
-
-def _pictured(lines: Sequence[Placed], width: int) -> Picture:
+def _pictured(lines: Sequence[Placed], width: int, sections: Sequence[Section]) -> Picture:
     return Picture(
         [clip(placed.line, width) for placed in lines],
         {number: placed.row for number, placed in enumerate(lines) if placed.row is not None},
+        rows_of(sections),
     )
 
 

@@ -164,11 +164,13 @@ async def test_a_click_chooses_and_a_second_one_opens():
 async def test_a_thousand_keys_and_resizes_do_it_no_harm():
     chance = random.Random(7)
     keys = ["up", "down", "tab", "enter", "escape", "s", "t", "p", "slash", "a", "home", "end", "r"]
-    app = app_on(Still(snapshots.crowded()))
+    app = app_on(Still(snapshots.busy()))
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(app, pilot)
         for _ in range(40):
-            await pilot.press(*chance.choices(keys, k=25))
+            for key in chance.choices(keys, k=25):
+                app.simulate_key(key)
+            await pilot.pause()
             await pilot.resize_terminal(chance.randint(20, 200), chance.randint(5, 60))
             app._tick()
         await settled(app, pilot)

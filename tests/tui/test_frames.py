@@ -16,7 +16,7 @@ from support import snapshots
 
 from rf_tui.cells import plain, width_of
 from rf_tui.places import Place, Row, Whereabouts
-from rf_tui.view import Looks, overview, picture, rows
+from rf_tui.view import Looks, overview, picture
 
 FRAMES = Path(__file__).with_name("frames")
 SIZES = ((60, 20), (80, 22), (120, 38), (200, 58))
@@ -73,7 +73,7 @@ def at(where, snapshot, width=80, height=22):
 
 def test_the_chosen_row_has_a_sign_and_is_in_sight_however_far_down():
     snapshot = snapshots.crowded()
-    for row in rows(snapshot, Whereabouts())[::7]:
+    for row in at(Whereabouts(), snapshot).choices[::7]:
         shown = at(Whereabouts((Place(chosen=row),)), snapshot)
         (number,) = [n for n, line in enumerate(shown.lines) if plain(line).startswith("▸")]
         assert shown.rows[number] == row
