@@ -10,7 +10,7 @@ import contextlib
 import socket
 import struct
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rf_sandbox.admission import Admitted, Refused, judge
 from rf_sandbox.external import DeniedError
@@ -50,7 +50,7 @@ class Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a client in, if there is room."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - narrows for the type checker
+        transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self._transport = transport
         self._gateway.clients.add(self)
         self._watch.expect(self._gateway.patience.head)

@@ -9,7 +9,7 @@ import socket
 import struct
 from collections import deque
 from dataclasses import replace
-from typing import Final
+from typing import Final, cast
 
 import httptools
 
@@ -51,7 +51,7 @@ class SiteConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note who it is: the address is the exit."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - narrows for the type checker
+        transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self._transport = transport
         self._site.connections.add(self)
         self._client = str((transport.get_extra_info("peername") or ("",))[0])

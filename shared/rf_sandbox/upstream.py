@@ -7,7 +7,7 @@ by another. Rotating credentials never come by the same exit again, so theirs ar
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 if TYPE_CHECKING:
     from rf_sandbox.forward import Forward
@@ -43,7 +43,7 @@ class Upstream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The target is there."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - narrows for the type checker
+        transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self.transport = transport
         if self.exchange is None:
             transport.abort()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import httptools
 
@@ -42,7 +42,7 @@ class GatewayConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The gateway is there."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - narrows for the type checker
+        transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self.transport = transport
         self._relay.opened(self)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from rf_core.io.relay.wire import HEAD_LIMIT, connect_head, parse_head, refusal_answer
 from rf_core.meter import Tally
@@ -78,7 +78,7 @@ class Tunnel(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the tunnel."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - narrows for the type checker
+        transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self._transport = transport
         self._relay.opened(self)
         if self._leg is None:
