@@ -76,7 +76,7 @@ class Meter:
 class Tally:
     """The bytes of one exchange: held back until somebody says who pays for them."""
 
-    __slots__ = ("_meter", "_pool_domain", "_spend", "_waiting_down", "_waiting_up")
+    __slots__ = ("_meter", "_pool_domain", "_spend", "_waiting_down", "_waiting_up", "taken_bytes")
 
     def __init__(self, meter: Meter, pool: str, domain: str) -> None:
         self._meter = meter
@@ -84,9 +84,11 @@ class Tally:
         self._spend: Spend | None = None
         self._waiting_up = 0
         self._waiting_down = 0
+        self.taken_bytes = 0
 
     def up(self, count: int) -> None:
         """Count bytes written to the gateway."""
+        self.taken_bytes += count
         if self._spend is None:
             self._waiting_up += count
         else:
@@ -95,6 +97,7 @@ class Tally:
 
     def down(self, count: int) -> None:
         """Count bytes read from the gateway."""
+        self.taken_bytes += count
         if self._spend is None:
             self._waiting_down += count
         else:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import httptools
 
+from rf_core.io.relay.door import lane_of
 from rf_core.io.relay.exchange import Exchange
+from rf_core.io.relay.riders import Denied, Ride
 from rf_core.io.relay.tunnel import Tunnel
-from rf_core.io.relay.wire import HEAD_LIMIT, own_answer
-from rf_core.lanes import Credential
+from rf_core.io.relay.wire import HEAD_LIMIT, Asked, own_answer
 from rf_core.targets import authority_of, domain_of
 
 if TYPE_CHECKING:
     from rf_core.io.relay.relay import Relay
+    from rf_core.io.relay.riders import Riders
+
+_TRIES: Final = 5
 
 
-class LocalLeg(asyncio.Protocol):
+class LocalLeg(asyncio.BufferedProtocol):
     """One connection from a client on this machine.
 
     It is in one of three states: between requests, in a plain exchange, or a tunnel for good.
@@ -30,15 +34,17 @@ class LocalLeg(asyncio.Protocol):
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self.lane: int | None = None
         self.target = ""
+        self._user = ""
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._tunnel: Tunnel | None = None
         self._exchange: Exchange | None = None
         self._active_at = self._loop.time()
-        self._url = b""
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._asked = Asked()
         self._head_bytes = 0
+        self._tries = 0
         self._refused = False
+        self._turned_away = False
         self._leaving = False
 
     # What the relay asks.
@@ -60,6 +66,10 @@ class LocalLeg(asyncio.Protocol):
         self.write_eof()
         self.resume_reading()
 
+    def turn_away(self) -> None:
+        """There is no room, neither now nor in a moment: say so when it asks for something."""
+        self._turned_away = True
+
     def hang_up(self) -> None:
         """Close once what has been written is through."""
         if self._transport is not None:
@@ -70,7 +80,7 @@ class LocalLeg(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    # asyncio.Protocol
+    # asyncio.BufferedProtocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Join the relay."""
@@ -78,23 +88,30 @@ class LocalLeg(asyncio.Protocol):
         self._transport = transport
         self._relay.joined(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
+        """Where to read to."""
+        return self._relay.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Pass a tunnel's bytes on, or read requests."""
+        data = self._relay.buffer[:nbytes]
         self._active_at = self._loop.time()
         if self._tunnel is not None:
             self._tunnel.from_client(data)
             return
         if self._refused:
             return
-        self._head_bytes += len(data)
+        self._head_bytes += nbytes
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._open_tunnel(data[upgrade.args[0] :])
+            self._open_tunnel(bytes(data[upgrade.args[0] :]))
         except httptools.HttpParserError:
             self._refuse(400, "this is not a request a proxy can serve")
         else:
-            if self._exchange is None and self._head_bytes > HEAD_LIMIT:
+            if self._exchange is not None:
+                self._exchange.push()
+            elif self._head_bytes > HEAD_LIMIT:
                 self._refuse(431, "the request head is too large")
 
     def eof_received(self) -> bool:
@@ -133,43 +150,34 @@ class LocalLeg(asyncio.Protocol):
         """Start a request, unless one is still being answered."""
         if self._exchange is not None:
             self._refuse(400, "requests are not pipelined here")
-        self._url = b""
-        self._headers = []
+        self._asked = Asked()
+        self._tries = 0
 
     def on_url(self, url: bytes) -> None:
         """Collect the request target."""
-        self._url += url
+        self._asked.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a header."""
-        self._headers.append((name, value))
+        self._asked.add(name, value)
 
     def on_headers_complete(self) -> None:
         """Start a plain exchange; a tunnel starts when the parser has let go."""
-        if self._refused or self._parser.get_method() == b"CONNECT":
+        asked = self._asked
+        asked.method = self._parser.get_method()
+        if self._refused or asked.method == b"CONNECT":
             return
-        lane = self._admit()
-        if lane is None:
+        asked.version = self._parser.get_http_version().encode()
+        asked.keeps_alive = self._parser.should_keep_alive()
+        if not self._admit():
             return
-        authority = authority_of(self._url)
+        authority = authority_of(asked.url)
         if authority is None:
             self._refuse(400, "only absolute http URLs are served here")
             return
-        lane_credential = self._credential(lane, authority)
-        if lane_credential is None:
-            return
-        self._relay.used(self)
-        self._exchange = Exchange(
-            self._relay,
-            self,
-            lane=lane,
-            credential=lane_credential,
-            method=self._parser.get_method(),
-            url=self._url,
-            headers=self._headers,
-            target=authority,
-        )
-        self._exchange.start()
+        self.target = authority
+        self._exchange = Exchange(self._relay, self, asked=asked, target=authority)
+        self._board(self._exchange)
 
     def on_body(self, data: bytes) -> None:
         """Pass on a piece of the request's body."""
@@ -184,11 +192,11 @@ class LocalLeg(asyncio.Protocol):
 
     # What tunnels and exchanges ask.
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Send bytes to the client."""
         self._active_at = self._loop.time()
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
+            self._relay.write(self._transport, data)
 
     def write_eof(self) -> None:
         """Tell the client that nothing more will come."""
@@ -213,6 +221,21 @@ class LocalLeg(asyncio.Protocol):
         if not keep_alive:
             self.hang_up()
 
+    def try_again(self, early: bytes = b"") -> None:
+        """A credential was refused and nothing of the request is lost: send it on another."""
+        if self._tunnel is not None:
+            domain = domain_of(self.target) or self.target
+            self._tunnel = Tunnel(self._relay, self, target=self.target, domain=domain)
+            if early:
+                self._tunnel.from_client(early)
+            self._board(self._tunnel)
+        elif self._exchange is not None:
+            self._exchange = Exchange(
+                self._relay, self, asked=self._exchange.asked, target=self.target
+            )
+            self._exchange.request_done()
+            self._board(self._exchange)
+
     def answer_and_close(self, answer: bytes) -> None:
         """Send the relay's own answer and end the connection."""
         self._exchange = None
@@ -227,38 +250,70 @@ class LocalLeg(asyncio.Protocol):
         if not self._refused:
             self.answer_and_close(own_answer(status, reason, challenge=status == 407))  # noqa: PLR2004
 
-    def _admit(self) -> int | None:
-        authorization = next(
-            (value for name, value in self._headers if name.lower() == b"proxy-authorization"), b""
-        )
-        lane = self._relay.admit(authorization.decode("latin-1"))
-        if lane is None:
-            self._refuse(407, "this relay serves its own process only")
-        return lane
+    # Boarding
 
-    def _credential(self, lane: int, target: str) -> Credential | None:
-        place = self._relay.lanes.lane(lane)
-        if place is None or place.credential is None:
-            self._refuse(503, "no credential on this lane")
-            return None
-        self.lane = lane
-        self.target = target
-        return place.credential
+    def _admit(self) -> bool:
+        user = self._relay.door.user(self._asked.authorization)
+        if user is None:
+            self._refuse(407, "this relay serves its own process only")
+            return False
+        if self._turned_away:
+            self._refuse(503, "too many connections at once")
+            return False
+        self._user = user
+        return True
+
+    def _board(self, carrier: Exchange | Tunnel) -> None:
+        """Put a request on the lane it names, or have somebody find one for it."""
+        relay = self._relay
+        self._tries += 1
+        if relay.riders is not None:
+            work = self._ask_riders(relay.riders, carrier)
+            relay.spawn(self._loop.create_task(work))
+            return
+        lane = lane_of(self._user)
+        ride = None if lane is None else relay.ride(lane)
+        if ride is None:
+            self._deny(carrier, Denied(503, "no credential on this lane"))
+        else:
+            self._set_out(carrier, ride)
+
+    async def _ask_riders(self, riders: Riders, carrier: Exchange | Tunnel) -> None:
+        if self._tries > _TRIES:
+            answer: Ride | Denied = Denied(502, "no proxy was accepted by the gateway")
+        else:
+            answer = await riders.board(self._user, carrier.target)
+        if isinstance(answer, Denied):
+            self._deny(carrier, answer)
+        elif carrier.is_over:
+            riders.leave(answer, carrier.target, None)
+        else:
+            self._set_out(carrier, answer)
+            if isinstance(carrier, Exchange):
+                carrier.push()
+
+    def _set_out(self, carrier: Exchange | Tunnel, ride: Ride) -> None:
+        self.lane = ride.lane
+        self._relay.used(self)
+        carrier.start(ride)
+
+    def _deny(self, carrier: Exchange | Tunnel, denied: Denied) -> None:
+        if carrier is self._tunnel:
+            self._tunnel = None
+        if carrier is self._exchange:
+            self._exchange = None
+        self._refuse(denied.status, denied.reason)
 
     def _open_tunnel(self, early: bytes) -> None:
-        lane = self._admit()
-        if lane is None:
+        if not self._admit():
             return
-        target = self._url.decode("latin-1")
+        target = self._asked.url.decode("latin-1")
         domain = domain_of(target)
-        if domain is None:
+        if domain is None or not target.isascii():
             self._refuse(400, "CONNECT needs host:port")
             return
-        credential = self._credential(lane, target)
-        if credential is None:
-            return
-        self._relay.used(self)
-        self._tunnel = Tunnel(
-            self._relay, self, lane=lane, credential=credential, target=target, domain=domain
-        )
-        self._tunnel.start(early)
+        self.target = target
+        self._tunnel = Tunnel(self._relay, self, target=target, domain=domain)
+        if early:
+            self._tunnel.from_client(early)
+        self._board(self._tunnel)

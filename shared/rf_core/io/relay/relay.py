@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hmac
-import secrets
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from rf_core.io.relay.dial import Dialler
+from rf_core.io.relay.door import Door, lane_user
 from rf_core.io.relay.local import LocalLeg
+from rf_core.io.relay.riders import Ride, Riders
+from rf_core.io.relay.wire import basic
 from rf_core.lanes import Credential, Lanes
 from rf_core.meter import Meter
 from rf_core.redaction import Secret
 from rf_core.refusals import Refusals
 
 if TYPE_CHECKING:
-    from rf_core.io.relay.exchange import GatewayConnection
-    from rf_core.io.relay.tunnel import Tunnel
+    from rf_core.io.relay.gateway import GatewayConnection, GatewaySocket
 
-_DESCRIPTORS_PER_TUNNEL: Final = 3
+_BUFFER_BYTES: Final = 256 * 1024
+_NEAR_THE_END: Final = 4 * 1024 * 1024
+_REMEMBERED: Final = 4_096
+_QUIET_SECONDS: Final = 5.0
+_DESCRIPTORS_PER_TUNNEL: Final = 4
 _DESCRIPTORS_KEPT: Final = 96
 _MOST_TUNNELS: Final = 4_096
 _SWEEP_SECONDS: Final = 5.0
@@ -57,21 +62,34 @@ class Relay:
     Args:
         lanes: Which credential a lane stands for right now.
         meter: Where wire bytes are counted, at the gateway connection.
+        riders: Who boards requests that name no lane; without them each must name its own.
 
     It listens on 127.0.0.1 only and serves nobody without this process's secret, because other
     users of the machine can reach a loopback port too.
     """
 
-    def __init__(self, lanes: Lanes, meter: Meter, *, limits: RelayLimits | None = None) -> None:
+    def __init__(
+        self,
+        lanes: Lanes,
+        meter: Meter,
+        *,
+        limits: RelayLimits | None = None,
+        riders: Riders | None = None,
+    ) -> None:
         self.lanes = lanes
         self.meter = meter
         self.limits = limits or RelayLimits()
+        self.riders = riders
         self.refusals = Refusals()
-        self._secret = Secret(secrets.token_hex(16))
+        self.door = Door()
+        self.buffer = memoryview(bytearray(_BUFFER_BYTES))
+        self._dialler = Dialler()
+        self._authorizations: dict[str, Secret] = {}
         self._server: asyncio.Server | None = None
         self._legs: dict[LocalLeg, None] = {}
+        self._waiting: deque[LocalLeg] = deque()
         self._idle: dict[str, deque[GatewayConnection]] = {}
-        self._connections: set[GatewayConnection | Tunnel] = set()
+        self._connections: set[GatewaySocket] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._room = self.limits.tunnels or _room_for_tunnels()
         self._port = 0
@@ -80,14 +98,14 @@ class Relay:
     def __repr__(self) -> str:
         return f"<Relay 127.0.0.1:{self._port} {len(self._legs)} local, {self.lanes!r}>"
 
-    async def start(self) -> None:
-        """Listen on a free loopback port.
+    async def start(self, port: int = 0) -> None:
+        """Listen on a loopback port, a free one by default.
 
         Raises:
-            OSError: no port could be bound.
+            OSError: the port could not be bound.
         """
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: LocalLeg(self), "127.0.0.1", 0)
+        self._server = await loop.create_server(lambda: LocalLeg(self), "127.0.0.1", port)
         self._port = self._server.sockets[0].getsockname()[1]
         self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep)
 
@@ -108,22 +126,7 @@ class Relay:
 
     def authorization(self, lane: int) -> str:
         """The `Proxy-Authorization` value that puts a request on a lane. A secret."""
-        token = base64.b64encode(f"lane-{lane}:{self._secret.reveal()}".encode())
-        return f"Basic {token.decode()}"
-
-    def admit(self, authorization: str) -> int | None:
-        """Return the lane that an authorization value asks for, or None for a stranger's."""
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "basic":
-            return None
-        try:
-            user, _, given = base64.b64decode(token, validate=True).decode().partition(":")
-        except ValueError:
-            return None
-        if not hmac.compare_digest(given.encode(), self._secret.reveal().encode()):
-            return None
-        prefix, _, number = user.partition("-")
-        return int(number) if prefix == "lane" and number.isdecimal() else None
+        return self.door.authorization(lane_user(lane))
 
     async def hang_up(self, lane: int) -> None:
         """Close what is connected for a lane and return when it is gone.
@@ -181,30 +184,80 @@ class Relay:
     # What the legs ask.
 
     def joined(self, leg: LocalLeg) -> None:
-        """A client has connected: make room for it if descriptors are short."""
+        """A client has connected: make room for it if descriptors are short, or let it wait."""
         self._legs[leg] = None
-        if len(self._legs) > self._room:
-            self._evict_idle()
+        if len(self._legs) - len(self._waiting) <= self._room or self._made_room(leg):
+            return
+        if len(self._waiting) < self._room // 2:
+            leg.pause_reading()
+            self._waiting.append(leg)
+        else:
+            leg.turn_away()
 
     def left(self, leg: LocalLeg) -> None:
-        """A client has gone."""
+        """A client has gone; another may have waited for that."""
         self._legs.pop(leg, None)
+        if not self._waiting:
+            return
+        if leg in self._waiting:
+            self._waiting.remove(leg)
+        elif len(self._legs) - len(self._waiting) < self._room:
+            self._waiting.popleft().resume_reading()
 
     def used(self, leg: LocalLeg) -> None:
         """Keep the legs in the order of their last new request, oldest first."""
-        self._legs[leg] = self._legs.pop(leg, None)
+        if leg in self._legs:
+            self._legs[leg] = self._legs.pop(leg)
 
-    def opened(self, connection: GatewayConnection | Tunnel) -> None:
+    def ride(self, number: int) -> Ride | None:
+        """What a lane stands for right now, or None when it is empty."""
+        lane = self.lanes.lane(number)
+        if lane is None or lane.credential is None:
+            return None
+        return Ride(number, lane.handle, lane.credential)
+
+    def authorization_of(self, ride: Ride) -> bytes:
+        """The `Proxy-Authorization` value of a ride's credential, written once. A secret."""
+        known = self._authorizations.get(ride.handle)
+        if known is None:
+            if len(self._authorizations) >= _REMEMBERED:
+                self._authorizations.clear()
+            known = self._authorizations[ride.handle] = Secret(basic(ride.credential).decode())
+        return known.reveal().encode()
+
+    async def dial(self, protocol: Callable[[], GatewaySocket], credential: Credential) -> None:
+        """Connect to a credential's gateway.
+
+        Raises:
+            TimeoutError: nobody answered in time.
+            OSError: nobody is there.
+        """
+        limit, proxy = self.meter.limit_bytes, credential.proxy
+        await self._dialler.dial(
+            protocol,
+            proxy.host,
+            proxy.port,
+            seconds=self.limits.connect,
+            small_buffer=limit is not None and limit - self.meter.billed_bytes < _NEAR_THE_END,
+        )
+
+    def write(self, transport: asyncio.Transport, data: bytes | memoryview) -> None:
+        """Write what stands in the shared buffer; the transport may keep what it cannot send."""
+        transport.write(data)
+        if transport.get_write_buffer_size() and isinstance(data, memoryview):
+            self.buffer = memoryview(bytearray(_BUFFER_BYTES))
+
+    def opened(self, connection: GatewaySocket) -> None:
         """A connection to the gateway is up."""
         self._connections.add(connection)
 
-    def lost(self, connection: GatewayConnection | Tunnel) -> None:
+    def lost(self, connection: GatewaySocket) -> None:
         """A connection to the gateway is gone."""
         self._connections.discard(connection)
 
-    def take_idle(self, credential: Credential) -> GatewayConnection | None:
+    def take_idle(self, handle: str) -> GatewayConnection | None:
         """Return a kept-alive plain connection of that very credential, the latest used first."""
-        idle = self._idle.get(credential.handle)
+        idle = self._idle.get(handle)
         while idle:
             connection = idle.pop()
             if connection.usable:
@@ -227,27 +280,40 @@ class Relay:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _evict_idle(self) -> None:
+    def _made_room(self, newcomer: LocalLeg) -> bool:
         """Hang up the leg that has been quiet longest; one with a request under way never is."""
         for leg in self._legs:
-            lane = self.lanes.lane(leg.lane) if leg.lane is not None else None
-            if leg.quiet and not (lane and lane.targets[leg.target]):
+            if leg.quiet and leg not in (newcomer, *self._waiting) and not self._is_busy(leg):
                 leg.hang_up()
-                return
+                return True
+        return False
+
+    def _is_busy(self, leg: LocalLeg) -> bool:
+        """Whether a tunnel is in use: its lane knows, or else whether something moved just now."""
+        if self.riders is not None:
+            return leg.idle_seconds() < _QUIET_SECONDS
+        lane = self.lanes.lane(leg.lane) if leg.lane is not None else None
+        return bool(lane and lane.targets[leg.target])
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         for leg in list(self._legs):
             if leg.idle_seconds() > self.limits.idle:
                 leg.abort()
-        for idle in self._idle.values():
+        for handle, idle in list(self._idle.items()):
             while idle and (not idle[0].usable or idle[0].idle_seconds() > self.limits.idle / 10):
                 idle.popleft().close()
+            if not idle:
+                del self._idle[handle]
         self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep)
 
 
 def _room_for_tunnels() -> int:
-    """Three descriptors a tunnel (client, relay, gateway), and some left for the crawler."""
+    """How many tunnels there are descriptors for, with some left for the crawler.
+
+    A tunnel takes three (client, relay, gateway); the fourth is for half as many that wait, with
+    two each.
+    """
     try:
         import resource  # noqa: PLC0415 - there is none on Windows
     except ImportError:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
+from rf_core.io.relay.gateway import GatewaySocket
 from rf_core.io.relay.wire import HEAD_LIMIT, connect_head, parse_head, refusal_answer
 from rf_core.meter import Tally
 from rf_core.refusals import Cause, cause_of, is_billed
@@ -12,41 +13,32 @@ from rf_core.refusals import Cause, cause_of, is_billed
 if TYPE_CHECKING:
     from rf_core.io.relay.local import LocalLeg
     from rf_core.io.relay.relay import Relay
+    from rf_core.io.relay.riders import Ride
     from rf_core.io.relay.wire import Head
-    from rf_core.lanes import Credential
 
 _ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _DRAIN_BYTES: Final = 64 * 1024
+_EARLY_BYTES: Final = 64 * 1024
 
 
-class Tunnel(asyncio.Protocol):
+class Tunnel(GatewaySocket):
     """One tunnel through the gateway for one client connection.
 
     When the client goes, the gateway is told and the rest of what is under way is still read and
     counted, for a moment and up to 64 KiB: the TLS goodbye is on both meters. More than that is
-    cut, because it would be paid for nothing.
+    cut, because it would be paid for nothing. An end that has only said goodbye still gets what the
+    other has to say, for as long as something moves.
     """
 
-    def __init__(
-        self,
-        relay: Relay,
-        leg: LocalLeg,
-        *,
-        lane: int,
-        credential: Credential,
-        target: str,
-        domain: str,
-    ) -> None:
-        self._relay = relay
+    def __init__(self, relay: Relay, leg: LocalLeg, *, target: str, domain: str) -> None:
+        super().__init__(relay)
         self._leg: LocalLeg | None = leg
-        self._lane = lane
-        self._credential = credential
-        self._target = target
-        self._tally = Tally(relay.meter, credential.pool, domain)
-        self._loop = asyncio.get_running_loop()
-        self.closed: asyncio.Future[None] = self._loop.create_future()
-        self._transport: asyncio.Transport | None = None
+        self.target = target
+        self._domain = domain
+        self._ride: Ride | None = None
+        self._tally = Tally(relay.meter, "", domain)
         self._early: list[bytes] = []
+        self._early_bytes = 0
         self._answer = b""
         self._head: Head | None = None
         self._body_missing = 0
@@ -54,45 +46,42 @@ class Tunnel(asyncio.Protocol):
         self._client_done = False
         self._gateway_done = False
         self._drained = 0
+        self._moved = False
         self.is_open = False
+        self.is_over = False
 
-    def start(self, early: bytes) -> None:
-        """Set out for the gateway; `early` came right behind the client's CONNECT."""
-        if early:
-            self._early.append(early)
-        if self._leg is not None:
-            self._leg.pause_reading()
-        self._relay.spawn(self._loop.create_task(self._connect()))
+    def start(self, ride: Ride) -> None:
+        """Set out for the gateway."""
+        self._ride = ride
+        self._tally = Tally(self._relay.meter, ride.credential.pool, self._domain)
+        self._relay.spawn(self._loop.create_task(self._connect(ride)))
 
-    async def _connect(self) -> None:
-        proxy = self._credential.proxy
+    async def _connect(self, ride: Ride) -> None:
         try:
-            async with asyncio.timeout(self._relay.limits.connect):
-                await self._loop.create_connection(lambda: self, proxy.host, proxy.port)
+            await self._relay.dial(lambda: self, ride.credential)
         except TimeoutError:
             self._refuse(504, Cause.TIMEOUT)
         except OSError:
             self._refuse(502, Cause.UNREACHABLE)
 
-    # asyncio.Protocol, towards the gateway
+    # asyncio.BufferedProtocol, towards the gateway
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the tunnel."""
-        transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
-        self._transport = transport
-        self._relay.opened(self)
-        if self._leg is None:
-            transport.close()
+        super().connection_made(transport)
+        if self._leg is None or self._ride is None:
+            self.close()
             return
-        self._send(connect_head(self._target, self._credential))
+        self._send(connect_head(self.target, self._relay.authorization_of(self._ride)))
         self._timer = self._loop.call_later(self._relay.limits.answer, self._no_answer)
 
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: memoryview) -> None:
         """Count, and pass on; before the tunnel stands, read the gateway's answer."""
         self._tally.down(len(data))
         if not self.is_open:
-            self._read_answer(data)
+            self._read_answer(bytes(data))
         elif self._leg is not None:
+            self._moved = True
             self._leg.write(data)
         else:
             self._drained += len(data)
@@ -113,17 +102,16 @@ class Tunnel(asyncio.Protocol):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The gateway is gone."""
+        """The gateway is gone; what had come of it and was not read is paid, too."""
         self._cancel_timer()
+        self._tally.down(self.unread())
         if not self.is_open:
             self._gateway_hung_up()
-        elif self._leg is not None:
-            leg, self._leg = self._leg, None
+        leg, self._leg = self._leg, None
+        if leg is not None:
             leg.abort() if exc else leg.hang_up()
-        self._transport = None
-        self._relay.lost(self)
-        if not self.closed.done():
-            self.closed.set_result(None)
+        self._end()
+        self.gone()
 
     def pause_writing(self) -> None:
         """The gateway is slow: stop reading from the client."""
@@ -137,20 +125,24 @@ class Tunnel(asyncio.Protocol):
 
     # What the client's side asks
 
-    def from_client(self, data: bytes) -> None:
+    def from_client(self, data: memoryview | bytes) -> None:
         """Pass on the client's bytes, or keep them until the tunnel stands."""
         if self.is_open:
+            self._moved = True
             self._send(data)
-        else:
-            self._early.append(data)
+            return
+        self._early.append(bytes(data))
+        self._early_bytes += len(data)
+        if self._early_bytes > _EARLY_BYTES and self._leg is not None:
+            self._leg.pause_reading()
 
     def client_done(self) -> None:
-        """The client has said goodbye: pass it on and wait for the answer, for a moment."""
+        """The client has said goodbye: pass it on and wait for the answer."""
         self._client_done = True
         if self._gateway_done or not self.is_open:
             self._finish()
-        elif self._transport is not None and not self._transport.is_closing():
-            self._transport.write_eof()
+        elif self.transport is not None and not self.transport.is_closing():
+            self.transport.write_eof()
             self._expire_in(self._relay.limits.drain)
 
     def client_lost(self) -> None:
@@ -158,16 +150,6 @@ class Tunnel(asyncio.Protocol):
         self._leg = None
         if not self._client_done:
             self.client_done()
-
-    def pause_reading(self) -> None:
-        """The client is slow: stop reading from the gateway."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        """The client has caught up."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
 
     # The handshake
 
@@ -207,9 +189,9 @@ class Tunnel(asyncio.Protocol):
             self._finish()
             return
         self._leg.write(_ESTABLISHED + rest)
-        for data in self._early:
-            self._send(data)
-        self._early.clear()
+        if self._early:
+            self._send(b"".join(self._early))
+            self._early.clear()
         self._leg.resume_reading()
 
     def _refused_by_gateway(self) -> None:
@@ -225,6 +207,8 @@ class Tunnel(asyncio.Protocol):
         )
 
     def _gateway_hung_up(self) -> None:
+        if self.is_over:
+            return
         if self._head is not None:
             self._refused_by_gateway()
         else:
@@ -239,24 +223,39 @@ class Tunnel(asyncio.Protocol):
         self._cancel_timer()
         self._tally.waive()
         leg, self._leg = self._leg, None
-        if leg is not None:
-            refusal = self._relay.refusals.add(
-                lane=self._lane,
-                handle=self._credential.handle,
-                target=self._target,
+        ride = self._ride
+        relay = self._relay
+        if leg is not None and ride is not None:
+            refusal = relay.refusals.add(
+                lane=ride.lane,
+                handle=ride.handle,
+                target=self.target,
                 status=status,
                 cause=cause,
                 retry_after=retry_after,
             )
-            leg.answer_and_close(refusal_answer(refusal))
+            again = relay.riders is not None and relay.riders.refused(ride, refusal)
+            self._end(refused=True)
+            if again:
+                leg.try_again(b"".join(self._early))
+            else:
+                leg.answer_and_close(refusal_answer(refusal, told=relay.riders is not None))
+        self._end(refused=True)
         self.close()
 
     # Endings
 
-    def _send(self, data: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
+    def _send(self, data: bytes | memoryview) -> None:
+        if self.transport is not None and not self.transport.is_closing():
             self._tally.up(len(data))
+            self._relay.write(self.transport, data)
+
+    def _end(self, *, refused: bool = False) -> None:
+        self.is_over = True
+        ride, self._ride = self._ride, None
+        if ride is not None and self._relay.riders is not None:
+            taken = None if refused else self._tally.taken_bytes
+            self._relay.riders.leave(ride, self.target, taken)
 
     def _finish(self) -> None:
         self._cancel_timer()
@@ -264,18 +263,18 @@ class Tunnel(asyncio.Protocol):
         if leg is not None:
             leg.hang_up()
         self.close()
+        if self.transport is None:  # it was not reached yet
+            self._end()
 
     def _expired(self) -> None:
+        self._timer = None
+        if self._leg is not None and self._moved:
+            self._expire_in(self._relay.limits.drain)
         # When the gateway has finished, what the client has yet to read is still delivered.
-        if self._gateway_done:
+        elif self._gateway_done:
             self._finish()
         else:
             self.abort()
-
-    def close(self) -> None:
-        """Close the gateway's end once what has been written is through."""
-        if self._transport is not None:
-            self._transport.close()
 
     def abort(self) -> None:
         """Close both ends at once."""
@@ -283,11 +282,11 @@ class Tunnel(asyncio.Protocol):
         leg, self._leg = self._leg, None
         if leg is not None:
             leg.abort()
-        if self._transport is not None:
-            self._transport.abort()
+        super().abort()
 
     def _expire_in(self, seconds: float) -> None:
         if self._timer is None:
+            self._moved = False
             self._timer = self._loop.call_later(seconds, self._expired)
 
     def _cancel_timer(self) -> None:

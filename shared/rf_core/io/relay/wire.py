@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from rf_core.lanes import Credential
 from rf_core.refusals import REFUSAL_HEADER, Refusal, lower_names
 
 HEAD_LIMIT: Final = 64 * 1024
-
-_OWN_HEADERS: Final = frozenset({b"proxy-authorization", b"proxy-connection"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,51 +30,82 @@ def parse_head(raw: bytes) -> Head | None:
     return Head(int(start[1]), lower_names((name, value) for name, _, value in pairs))
 
 
+@dataclass(slots=True)
+class Asked:
+    """The head of a client's request while it is read; what is the proxy's own is taken out.
+
+    Everything else is the client's business, and goes on as it came.
+
+    Attributes:
+        authorization: The value of `Proxy-Authorization`, or b"".
+        chunked: Whether its body comes in chunks.
+        has_body: Whether there is one.
+    """
+
+    url: bytes = b""
+    method: bytes = b""
+    version: bytes = b"1.1"
+    authorization: bytes = field(default=b"", repr=False)
+    chunked: bool = False
+    has_body: bool = False
+    keeps_alive: bool = True
+    _lines: list[bytes] = field(default_factory=list, repr=False)
+
+    def add(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        lower = name.lower()
+        if lower == b"proxy-authorization":
+            self.authorization = value
+            return
+        if lower == b"proxy-connection":
+            return
+        if lower == b"content-length":
+            self.has_body = self.has_body or value != b"0"
+        elif lower == b"transfer-encoding":
+            self.chunked = self.has_body = b"chunked" in value.lower()
+        self._lines.append(name + b": " + value + b"\r\n")
+
+    def head(self, authorization: bytes) -> bytes:
+        """The head as it goes to the gateway, with a credential's authorization."""
+        return b"%b %b HTTP/%b\r\n%bProxy-Authorization: %b\r\n\r\n" % (
+            self.method,
+            self.url,
+            self.version,
+            b"".join(self._lines),
+            authorization,
+        )
+
+
 def basic(credential: Credential) -> bytes:
     """The `Proxy-Authorization` value of a credential (RFC 7617, UTF-8)."""
     proxy = credential.proxy
     return b"Basic " + base64.b64encode(f"{proxy.username}:{proxy.password.reveal()}".encode())
 
 
-def connect_head(target: str, credential: Credential) -> bytes:
-    """The CONNECT request for a target, with its credential."""
+def connect_head(target: str, authorization: bytes) -> bytes:
+    """The CONNECT request for a target, with a credential's authorization."""
     name = target.encode("ascii")
     return (
         b"CONNECT " + name + b" HTTP/1.1\r\nHost: " + name + b"\r\n"
-        b"Proxy-Authorization: " + basic(credential) + b"\r\n\r\n"
+        b"Proxy-Authorization: " + authorization + b"\r\n\r\n"
     )
 
 
-def request_head(
-    method: bytes,
-    url: bytes,
-    headers: list[tuple[bytes, bytes]],
-    credential: Credential,
-) -> bytes:
-    """The head of a plain http request as it goes to the gateway.
+def refusal_answer(refusal: Refusal, *, told: bool = False) -> bytes:
+    """The relay's answer for a refusal: the gateway's status, our token, nobody else's text.
 
-    Only the proxy's own headers change; everything else is the crawler's business.
+    Args:
+        told: Say it in words, too, for a tool that cannot look the token up.
     """
-    kept = [
-        name + b": " + value + b"\r\n"
-        for name, value in headers
-        if name.lower() not in _OWN_HEADERS
-    ]
-    return b"".join(
-        (
-            method + b" " + url + b" HTTP/1.1\r\n",
-            *kept,
-            b"Proxy-Authorization: " + basic(credential) + b"\r\n\r\n",
-        ),
-    )
-
-
-def refusal_answer(refusal: Refusal) -> bytes:
-    """The relay's answer for a refusal: the gateway's status, our token, nobody else's text."""
+    body = wait = ""
+    if told:
+        body = f"The proxy gateway did not carry this request: {refusal.status}, {refusal.cause}.\n"
+        asked = refusal.retry_after
+        wait = f"Retry-After: {asked}\r\n" if asked.isdecimal() else ""
     return (
         f"HTTP/1.1 {refusal.status} relay-failure={refusal.token}\r\n"
-        f"{REFUSAL_HEADER}: {refusal.token}\r\n"
-        "Content-Length: 0\r\nConnection: close\r\n\r\n"
+        f"{REFUSAL_HEADER}: {refusal.token}\r\n{wait}"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
     ).encode()
 
 
