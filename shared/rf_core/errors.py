@@ -27,6 +27,8 @@ The first line of every message says what happened; `way_out` says what to do ab
 
 from __future__ import annotations
 
+from rf_core.answer import Answer
+
 
 class ResiFactoryError(Exception):
     """Base of all errors of this project.
@@ -112,7 +114,10 @@ class ResponseError(ResiFactoryError):
     Attributes:
         status: HTTP status of the answer.
         path: Where in the answer the trouble is, as `$.pools[0].id`, or "".
+        answer: The answer as it came, where there is a whole one.
     """
+
+    answer: Answer | None = None
 
     def __init__(self, message: str, *, status: int, path: str = "", way_out: str = "") -> None:
         super().__init__(message, way_out=way_out)
@@ -143,7 +148,10 @@ class ApiError(ResiFactoryError):
         code: The envelope's `code`, or "" when there was none.
         request_id: What the server calls this request, or "" (C-151).
         retry_after: Seconds the server asks to wait, or None (C-126).
+        answer: The answer as it came (C-140).
     """
+
+    answer: Answer | None = None
 
     def __init__(
         self,

@@ -16,8 +16,9 @@ _KINDS: Mapping[str, type[ResiFactoryError]] = {
 
 
 def to_document(error: ResiFactoryError) -> dict[str, Any]:
-    """Return its kind and its facts, fit for JSON; messages hold no secrets."""
-    return {"kind": type(error).__name__, "facts": dict(vars(error))}
+    """Return its kind and its facts, fit for JSON; messages hold no secrets, answers may."""
+    facts = {name: value for name, value in vars(error).items() if name != "answer"}
+    return {"kind": type(error).__name__, "facts": facts}
 
 
 def from_document(document: Mapping[str, Any]) -> ResiFactoryError:

@@ -146,7 +146,7 @@ class Harvest:
                 lines = [f"{gateways[e.host, e.port]}\t{e.username}\t{e.password}" for e in entries]
                 self._keep(lines)
                 return True
-        except (msgspec.DecodeError, ResponseError):
+        except (msgspec.DecodeError, UnicodeDecodeError, ResponseError):
             if not sure and not _is_json(array):
                 return False
         self._take_oddities(array)
@@ -156,7 +156,7 @@ class Harvest:
         """Read entries one by one: what is wrong gets its name."""
         try:
             items = _ANYTHING.decode(array)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BrokenError from error
         if self._error is None:
             try:
@@ -211,7 +211,7 @@ def read_batch(answer: bytes) -> Delivery:
         harvest.feed(answer[at : at + PIECE_BYTES])
     try:
         document = msgspec.json.decode(harvest.close(), type=dict[str, Any])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         message = "The answer to an order is not a JSON object."
         raise ResponseError(message, status=200, path="$") from None
     for _ in harvest.settle(document):
@@ -237,6 +237,6 @@ def _encoded_length(line: str) -> int:
 def _is_json(array: bytes) -> bool:
     try:
         _ANYTHING.decode(array)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate, islice
 from typing import Any, Final, NoReturn, overload
 
+from rf_core.answer import Answered
 from rf_core.models import Batch, Proxy
 from rf_core.redaction import Secret
 
@@ -179,7 +180,7 @@ class Inventory(Sequence[Proxy]):
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Answered):
     """What an order brought, whole: the credentials, and what the answer says of them."""
 
     proxies: Inventory

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
+from rf_core.answer import Answered
 from rf_core.redaction import Secret
 
 ROTATING_TYPES: Final = frozenset({"rotating", "mobile_rotating"})
@@ -70,7 +71,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Answered):
     """What an order brought.
 
     Attributes:
@@ -115,7 +116,7 @@ class Targeting:
 
 
 @dataclass(frozen=True, slots=True)
-class Discovery:
+class Discovery(Answered):
     """What `GET /pools` says: the pools this key can use and the targeting values (C-101)."""
 
     pools: tuple[Pool, ...]
@@ -128,7 +129,7 @@ class Discovery:
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(Answered):
     """What `GET /balance` says: pool id → bytes, rounded by the provider (C-090, C-091)."""
 
     balances: Mapping[str, int]
@@ -146,7 +147,7 @@ class DomainUsage:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Answered):
     """What `GET /usage` says: the top domains, most bytes first (C-095, C-098)."""
 
     top_domains: tuple[DomainUsage, ...]
@@ -154,7 +155,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Account(Answered):
     """What `GET /me` says (C-105). `balances` is in bytes and may name fewer pools (C-093)."""
 
     id: int

@@ -9,25 +9,18 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
-from rf_core.errors import (
-    AccountDisabledError,
-    ApiError,
-    InsufficientScopeError,
-    InternalError,
-    InvalidRequestError,
-    PoolNotAvailableError,
-    RateLimitedError,
-    ResponseError,
-    UnauthorizedError,
-)
+from rf_core.answer import Answer
+from rf_core.envelope import error_of
+from rf_core.errors import ResponseError
 from rf_core.models import ROTATING_TYPES, Order
-from rf_core.redaction import Secret, printable, redact
+from rf_core.redaction import Secret, printable
 from rf_core.retry_after import parse_date, parse_retry_after
 
 GENERATE: Final = "generate"
@@ -52,6 +45,7 @@ class Call:
         scope: What the key needs for it, from our own table (C-018), or None.
         answer_bytes: About how much will come back; time-outs are scaled by it (C-077).
         etag: What is known already: 304 means that it still holds (C-103).
+        repeatable: Whether it may be sent again when nobody knows what became of it.
     """
 
     method: str
@@ -62,20 +56,7 @@ class Call:
     scope: str | None = None
     answer_bytes: int = 4_096
     etag: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A raw answer: status, headers with lower-case names, body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def request_id(self) -> str:
-        """What the server or its edge calls this request, or "" (C-151)."""
-        return printable(self.headers.get("x-request-id") or self.headers.get("cf-ray") or "", 80)
+    repeatable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +120,31 @@ def proxies(order: Order, *, answer_format: str = "json") -> Call:
     )
 
 
+_ELSEWHERE: Final[Mapping[str, str | None]] = {"proxies": GENERATE, "openapi.json": None}
+"""Paths that are not governed as reads (C-121, C-134)."""
+
+_REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=@%-]+(?:/[A-Za-z0-9._~!$&'()*+,;=@%-]+)*")
+
+
+def other(
+    method: str, path: str, *, params: Mapping[str, str] | None = None, body: bytes | None = None
+) -> Call:
+    """Any call under the base URL, in the window that its path counts in (C-148).
+
+    Raises:
+        ValueError: the method or the path would lead elsewhere.
+    """
+    method, path = method.upper(), path.strip("/")
+    if not (method.isascii() and method.isalpha()):
+        raise ValueError(f"{method!r} is not a method")
+    if not _PLAIN_PATH.fullmatch(path) or ".." in path.split("/"):
+        raise ValueError(f"{path!r} is not a path under the API's address; queries go into params")
+    group = _ELSEWHERE.get(path, READS)
+    repeatable = method in _REPEATABLE or group == GENERATE
+    return Call(method, path, params or {}, body, group, repeatable=repeatable)
+
+
 def request_headers(key: Secret, *, version: str, body: bool, etag: str = "") -> dict[str, str]:
     """The headers of a request; the key's only way out (C-008, C-153)."""
     headers = {
@@ -192,9 +198,9 @@ def read(answer: Answer, call: Call, *, now: float) -> dict[str, Any]:
         return {}
     document = _document(answer)
     if isinstance(document, dict) and "error" in document:
-        raise _error(answer, call, document["error"], now=now)
+        raise error_of(answer, call, document["error"], retry_after=retry_after(answer, now=now))
     if answer.status == 429 or answer.status >= 500 or answer.status in {401, 403, 404}:  # noqa: PLR2004
-        raise _error(answer, call, None, now=now)
+        raise error_of(answer, call, None, retry_after=retry_after(answer, now=now))
     if not 200 <= answer.status < 300:  # noqa: PLR2004 - anything but success
         way_out = ""
         if 300 <= answer.status < 400:  # noqa: PLR2004 - redirects
@@ -202,10 +208,23 @@ def read(answer: Answer, call: Call, *, now: float) -> dict[str, Any]:
         message = f"The API answered {answer.status} to {call.method} /{call.path}."
         raise ResponseError(message, status=answer.status, way_out=way_out)
     if not isinstance(document, dict):
-        shown = printable(redact(answer.body[:60].decode("utf-8", "replace")), 60)
+        # An order's answer is not shown: half of it may be a password.
+        shown = "" if call.group == GENERATE else answer.excerpt(60)
         message = f"The answer to {call.method} /{call.path} is not a JSON object: {shown!r}."
         raise ResponseError(message, status=answer.status, path="$")
     return document
+
+
+def end_announced(answer: Answer) -> str:
+    """Say what an answer announces of the API's end, or "" (C-149, RFC 9745, RFC 8594)."""
+    told = [
+        f"{name}: {printable(answer.headers[name.lower()], 80)}"
+        for name in ("Deprecation", "Sunset")
+        if name.lower() in answer.headers
+    ]
+    if not told:
+        return ""
+    return f"The API announces an end ({'; '.join(told)}): look for a newer version of this."
 
 
 def _document(answer: Answer) -> Any:
@@ -214,75 +233,6 @@ def _document(answer: Answer) -> Any:
         return msgspec.json.decode(answer.body)
     except (ValueError, RecursionError):
         return None
-
-
-_CODE_BY_STATUS: Final[Mapping[int, str]] = {
-    400: "invalid_request",
-    401: "unauthorized",
-    429: "rate_limited",
-}
-"""What an unknown or missing code is taken for. A bare 403 or 404 says too little (C-150)."""
-
-_ERRORS: Final[Mapping[str, tuple[type[ApiError], str, str]]] = {
-    "unauthorized": (
-        UnauthorizedError,
-        "The API refused the key (401).",
-        "It is unknown, malformed or revoked: make a new one and export RF_API_KEY.",
-    ),
-    "account_disabled": (
-        AccountDisabledError,
-        "The account is suspended (403).",
-        "Contact the provider's support.",
-    ),
-    "insufficient_scope": (
-        InsufficientScopeError,
-        "The key lacks the scope {scope} (403).",
-        "Scopes are fixed when a key is made: make a new one that has it.",
-    ),
-    "pool_not_available": (
-        PoolNotAvailableError,
-        "The pool is not available to this key (404): {said}",
-        "`rf pools` lists what is.",
-    ),
-    "invalid_request": (InvalidRequestError, "The API refused {where} (400): {said}", ""),
-    "rate_limited": (
-        RateLimitedError,
-        "The rate-limit window {group} is full (429).",
-        "`rf limits` shows who uses it.",
-    ),
-    "internal_error": (InternalError, "The API failed on {where} ({status}). {said}", ""),
-    "": (ApiError, "The API refused {where} ({status} {code}): {said}", ""),
-}
-"""Code → class, sentence, way out (C-141)."""
-
-
-def _error(answer: Answer, call: Call, error: Any, *, now: float) -> ApiError:
-    envelope = error if isinstance(error, dict) else {}
-    code = printable(str(envelope.get("code") or ""), 60)
-    kind = code if code in _ERRORS else _CODE_BY_STATUS.get(answer.status, "")
-    if not kind and answer.status >= 500:  # noqa: PLR2004 - server errors
-        kind = "internal_error"
-    error_class, sentence, way_out = _ERRORS[kind]
-    message = sentence.format(
-        where=f"{call.method} /{call.path}",
-        status=answer.status,
-        said=printable(redact(str(envelope.get("message") or "")), 300),
-        scope=call.scope or "",
-        group=call.group or "",
-        code=code,
-    ).strip()
-    facts: dict[str, Any] = {
-        "status": answer.status,
-        "code": code,
-        "request_id": answer.request_id,
-        "retry_after": retry_after(answer, now=now),
-        "way_out": way_out,
-    }
-    if error_class is InsufficientScopeError:
-        facts["scope"] = call.scope or ""
-    if error_class is RateLimitedError:
-        facts["group"] = call.group or ""
-    return error_class(message, **facts)
 
 
 def _whole(value: str | None) -> int | None:

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 STARS: Final = "****"
 
@@ -81,6 +81,19 @@ def redact(text: str) -> str:
     text = _USERINFO.sub(rf"\g<scheme>{STARS}@", text)
     text = _KEY.sub(f"rf_live_{STARS}", text)
     return _BASIC.sub(rf"\g<1> {STARS}", text)
+
+
+_Error = TypeVar("_Error", bound=BaseException)
+
+
+def without_frames(error: _Error) -> _Error:
+    """Take from an error all that leads to variables of the code it came through.
+
+    Raise what is returned outside of any `except`: a traceback that prints variables, as crash
+    reporters like to, then finds neither a key nor a password in them.
+    """
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def printable(text: str, limit: int = 200) -> str:

@@ -23,18 +23,26 @@ _FIRST_SECONDS: Final = 0.5
 _RATE_LIMITED_SECONDS: Final = 1.0
 
 
-def pause_before_retry(error: ResiFactoryError, *, attempt: int, chance: float) -> float | None:
+def pause_before_retry(
+    error: ResiFactoryError, *, attempt: int, chance: float, repeatable: bool = True
+) -> float | None:
     """Return the seconds to wait before the next attempt, or None when none would help.
 
     Args:
         attempt: How many attempts have failed, this one included.
         chance: A number in [0, 1): the jitter, which only ever adds.
+        repeatable: Whether the call may be made twice; if not, it is tried again only when it
+            surely was not made.
     """
     doubled = 2.0 ** (attempt - 1)
     match error:
         case RateLimitedError():
             asked = error.retry_after or _RATE_LIMITED_SECONDS
             return asked * doubled + chance
+        case TransportError(sent=False):
+            return _FIRST_SECONDS * doubled * (1 + chance)
+        case _ if not repeatable:
+            return None
         case InternalError():
             asked = max(error.retry_after or 0.0, _FIRST_SECONDS * doubled)
             return asked * (1 + chance)

@@ -196,5 +196,5 @@ def _last_end(pending: bytes) -> int:
 def _decoded(text: bytes) -> str:
     try:
         return msgspec.json.decode(text, type=str)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BrokenError from error

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from rf_core.answer import Answer
 from rf_core.errors import (
     DemoCredentialsError,
     InsufficientScopeError,
@@ -40,3 +41,10 @@ def test_a_kind_that_nobody_knows_here_is_an_error_still(document):
     told = from_document(document)
     assert type(told) is ResiFactoryError
     assert str(told) == document.get("facts", {}).get("message", "")
+
+
+def test_the_answer_it_came_with_stays_where_it_was_read():
+    error = UnauthorizedError("refused", status=401)
+    error.answer = Answer(401, {}, b"secret")
+    assert "answer" not in to_document(error)["facts"]
+    assert from_document(to_document(error)).answer is None

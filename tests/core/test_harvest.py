@@ -190,6 +190,8 @@ BATCH = json.dumps({"proxies": [entry(Proxy("h", 1, "u", Secret("p")))] * 3} | f
         b'{"proxies": "h:1:u:p\nh:1:u:p"}',
         b'{"proxies": "h:1:u:\\x"}',
         b'{"proxies": "h:1:u:p',
+        b'{"proxies": "h:1:u:\xff"}',
+        BATCH.replace('"u"', '"\xff"').encode("latin-1"),
     ],
 )
 def test_what_is_no_json_object_is_said_to_be_none(answer):

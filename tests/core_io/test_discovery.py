@@ -85,7 +85,7 @@ async def test_those_who_wait_for_a_call_that_fails_do_not_all_repeat_it(api, se
     api.script = [refusal(500, "internal_error")]
     settings = settings_for(api.url)
     async with Session(settings, holder="a") as one, Session(settings, holder="b") as other:
-        one.client._attempts = other.client._attempts = 1
+        one.client._caller._attempts = other.client._caller._attempts = 1
         outcomes = await asyncio.gather(one.discovery(), other.discovery(), return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [InternalError] * 2
         assert len(api.requests) == 1

@@ -39,11 +39,15 @@ class ScriptedApi:
     """Answers each request with the next of `script`; the last one is repeated for ever.
 
     An entry may be bytes, or one of `hang` (never answers) and `reset` (closes without a word).
+
+    Attributes:
+        asked: Set when a request has come.
     """
 
     script: list = field(default_factory=lambda: [answer()])
     requests: list[Request] = field(default_factory=list)
     port: int = 0
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __aenter__(self):
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -71,6 +75,7 @@ class ScriptedApi:
                 headers = [(name.lower(), value.strip()) for name, value in pairs]
                 length = int(dict(headers).get("content-length", 0))
                 self.requests.append(Request(first, headers, await reader.readexactly(length)))
+                self.asked.set()
                 step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
                 if step == "hang":
                     await asyncio.Event().wait()

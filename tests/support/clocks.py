@@ -48,3 +48,11 @@ class ManualClock:
         self.slept.append(seconds)
         self.advance(seconds)
         await asyncio.sleep(0)
+
+
+class BlockingManualClock(ManualClock):
+    """The same for clients without an event loop: sleeping never waits."""
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.advance(seconds)

@@ -49,12 +49,11 @@ async def main(
         end = time.monotonic() + seconds
         reader = asyncio.ensure_future(read(session)) if with_reads else None
         while (left := end - time.monotonic()) > 0:
-            session.client._deadline_seconds = left
             try:
                 if lease:
                     await with_lease(session, bare, lease, left)
                 else:
-                    await session.client.generate(ORDER)
+                    await session.client.generate(ORDER, deadline_seconds=left)
             except DeadlineError:
                 break
             made += 1

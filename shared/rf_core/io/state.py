@@ -136,7 +136,7 @@ class State:
             give_up_at = give_up_at or now + _BUSY_SECONDS
             if now > give_up_at:
                 raise self._trouble(sqlite3.OperationalError("database is locked"))
-            await asyncio.sleep(random.uniform(_SHORTEST_NAP, _LONGEST_NAP))  # noqa: S311 - a pause
+            await self._pause(random.uniform(_SHORTEST_NAP, _LONGEST_NAP))  # noqa: S311 - a pause
 
     def count_commit(self) -> None:
         """Note a write of `run_swiftly`; now and then the thread brings the log into the file."""
@@ -148,13 +148,19 @@ class State:
         """Close the file. Repeatable."""
         if not self._closed:
             self._closed = True
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+            await self._wait_for(self._close)
             self._thread.shutdown(wait=True)
 
     async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
         if self._closed:
             raise StateError("state.db has been closed.")
+        return await self._wait_for(work)
+
+    async def _wait_for(self, work: Callable[[], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def _pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
     def _open(self) -> None:
         private_folder(self._folder)

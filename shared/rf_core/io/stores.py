@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol, TypeVar
@@ -66,12 +67,13 @@ class Store(Protocol):
 
 
 class MemoryStore:
-    """Windows of this process alone: for scripts and tests that share a key with nobody."""
+    """Windows of this process alone, all its threads: for scripts that share a key with nobody."""
 
     def __init__(self, clock: Clock, *, window_seconds: float = WINDOW_SECONDS) -> None:
         self._clock = clock
         self._seconds = window_seconds
         self._ledgers: dict[WindowName, Ledger] = {}
+        self._lock = threading.Lock()
 
     @property
     def window_seconds(self) -> float:
@@ -80,19 +82,23 @@ class MemoryStore:
 
     async def acquire(self, name: WindowName, ask: Ask) -> Taken | Later:
         """See :class:`Store`."""
-        return self._ledger(name).take(ask, self._clock.boottime())
+        with self._lock:
+            return self._ledger(name).take(ask, self._clock.boottime())
 
     async def settle(self, name: WindowName, taken: Taken, report: Report) -> None:
         """See :class:`Store`."""
-        self._ledger(name).settle(taken, report, self._clock.boottime())
+        with self._lock:
+            self._ledger(name).settle(taken, report, self._clock.boottime())
 
     async def withdraw(self, name: WindowName, what: Taken | Ask) -> None:
         """See :class:`Store`."""
-        self._ledger(name).withdraw(what.id)
+        with self._lock:
+            self._ledger(name).withdraw(what.id)
 
     async def headroom(self, name: WindowName) -> Headroom:
         """See :class:`Store`."""
-        return self._ledger(name).headroom(name.group, self._clock.boottime())
+        with self._lock:
+            return self._ledger(name).headroom(name.group, self._clock.boottime())
 
     def _ledger(self, name: WindowName) -> Ledger:
         if name not in self._ledgers:
