@@ -20,6 +20,7 @@ from rf_tui.cli.extras import require
 from rf_tui.cli.opening import json_option, profile_option
 from rf_tui.cli.output import print_json
 from rf_tui.cli.teaching import taught
+from rf_tui.cli.web import serve_monitor
 from rf_tui.telling import document, news, tick_line
 from rf_tui.view import Looks, overview
 
@@ -37,6 +38,10 @@ _REFUSED = frozenset({"key_refused", "account_disabled"})
 @click.option("--plain", "as_plain", is_flag=True, help="A line per tick, for pipes.")
 @click.option("--once", is_flag=True, help="One frame, then exit.")
 @json_option
+@click.option("--web", is_flag=True, help="In a browser of this machine.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=0, help="With --web; 0 takes a free one."
+)
 @click.option("--ticks", type=click.IntRange(1), help="With --plain: stop after so many lines.")
 @click.option(
     "--interval",
@@ -52,6 +57,8 @@ def monitor(
     as_plain: bool = False,
     once: bool = False,
     as_json: bool = False,
+    web: bool = False,
+    port: int = 0,
     ticks: int | None = None,
     interval: float = 1.0,
 ) -> int:
@@ -63,6 +70,14 @@ def monitor(
     settings = load_settings(profile=profile)
     settings.require_key()
     live = not (once or as_plain or as_json)
+    if web:
+        if not live:
+            raise click.UsageError(
+                "--web is the live dashboard: leave out --once, --plain, --json."
+            )
+        require_textual()
+        chosen = ["--interval", str(interval)]
+        return serve_monitor(port, [*chosen, *(["--profile", profile] if profile else [])])
 
     async def watch() -> int:
         async with Session(settings, holder="monitor") as session:
@@ -95,6 +110,8 @@ def require_terminal() -> None:
     Raises:
         click.UsageError: no terminal, or one that cannot be drawn on.
     """
+    if os.environ.get("TEXTUAL_DRIVER"):
+        return  # it is drawn somewhere else
     # Textual reads standard input and draws on standard error.
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise click.UsageError(
