@@ -26,7 +26,12 @@ KEYS: Final = (
     Key("monitor.panel", "tab", "next_panel", "Panel", "choose a row of the next table", False),
     Key("monitor.open", "enter", "open", "Open", "the page of what is chosen"),
     Key(
-        "monitor.back", "escape", "step_back", "Back", "take back the filter, the page, the choice"
+        "monitor.back",
+        "escape",
+        "step_back",
+        "Back",
+        "take back the filter, the page, the choice",
+        False,
     ),
     Key("monitor.filter", "slash", "filter", "Filter", "list only rows with a text, or !text"),
     Key(
