@@ -36,6 +36,14 @@ def is_closing(crawler: Crawler) -> bool:
     return slot is None or slot.closing is not None
 
 
+def pending_requests(crawler: Crawler) -> int | None:
+    """How many requests are known and not done yet; None when the scheduler cannot tell."""
+    slot: Any = crawler.engine._slot  # noqa: SLF001 - no public name for it in 2.19
+    if slot is None or not hasattr(slot.scheduler, "__len__"):
+        return None
+    return len(slot.scheduler) + len(slot.inprogress)
+
+
 def before_scheduler_closes(crawler: Crawler, leftovers: Callable[[], Iterator[Request]]) -> None:
     """Hand requests back to the scheduler right before it closes, so that a JOBDIR keeps them.
 

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from rf_core.snapshot import CrawlReport, DomainSpend
+from rf_scrapy import compat
 
 if TYPE_CHECKING:
     from rf_scrapy.crawl import Crawl
@@ -50,6 +51,7 @@ class Telemetry:
             down_bytes=crawl.meter.down_bytes,
             unbilled_bytes=crawl.meter.unbilled_bytes,
             requests=sum(spend.requests for spend in crawl.meter.spends.values()),
+            pending_requests=0 if finished else compat.pending_requests(crawler),
             direct_requests=crawl.direct_requests,
             failures=dict(crawl.verdicts),
             exits=crawl.exits,

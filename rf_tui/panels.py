@@ -22,6 +22,7 @@ from rf_tui.words import (
     holders_words,
     left_alone,
     pool_note,
+    runway_words,
     wait_words,
 )
 
@@ -43,6 +44,10 @@ def pools_panel(snapshot: Snapshot, width: int, sorted_by: str = "") -> list[Lin
         Column("left", lambda pool, _: _left(pool), 11, align="right"),
         Column("", _share_bar, 8, 8, _WIDEST_BAR, gives_way=3),
         Column("drain", lambda pool, _: drain_words(pool.drain), 13, align="right"),
+        Column(
+            "runway", lambda pool, _: Span(runway_words(pool.drain.runway)), 13, align="right",
+            gives_way=3,
+        ),
         Column(
             "trend", lambda pool, cells: _trend(pool, seen_at, cells), 6, 8,
             _WIDEST_TREND, gives_way=4, gap=2,

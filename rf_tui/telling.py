@@ -23,6 +23,9 @@ def tick_line(snapshot: Snapshot) -> str:
         words.append(f"pool={_word(pool.id)} left_bytes={left} drain={pool.drain.state}")
         if pool.drain.state == "draining":
             words.append(f"bytes_per_second={pool.drain.bytes_per_second:.0f}")
+        if pool.drain.runway is not None:
+            runway = pool.drain.runway
+            words.append(f"runway_seconds={runway.low_seconds:.0f}..{runway.high_seconds:.0f}")
     for window in snapshot.windows:
         words.append(f"window={window.group} free={window.free} limit={window.limit}")
         if window.next_slot_seconds:

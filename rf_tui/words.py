@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rf_core.snapshot import CrawlReport, Drain, Headroom, PoolState
+from rf_core.snapshot import CrawlReport, Drain, Headroom, PoolState, Runway
 from rf_core.units import format_bytes, format_rate, format_seconds
 from rf_tui.cells import Span
 from rf_tui.tables import first_that_fits
@@ -41,6 +41,14 @@ def drain_words(drain: Drain) -> Span:
     if drain.state == "draining":
         return Span(f"↓ {format_rate(drain.bytes_per_second)}")
     return Span(drain.state, "dim")
+
+
+def runway_words(runway: Runway | None) -> str:
+    """Say how long a pool lasts as the interval that it is: `40m-1h10`; nothing if unknown."""
+    if runway is None:
+        return ""
+    low, high = brief_seconds(runway.low_seconds), brief_seconds(runway.high_seconds)
+    return low if low == high else f"{low}-{high}"
 
 
 def wait_words(seconds: float | None) -> str:

@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "usage": ("rf_tui.cli.facts:usage", "Top domains by traffic."),
     "limits": ("rf_tui.cli.here:limits", "What is left of both rate-limit windows, at no call."),
     "crawls": ("rf_tui.cli.here:crawls", "Running and past crawls of this machine, at no call."),
+    "forecast": ("rf_tui.cli.forecast:forecast", "How long each pool lasts, as an interval."),
     "sandbox": (
         "rf_tui.cli.sandbox:sandbox",
         "The API, a metering gateway and a site on loopback.",

@@ -18,6 +18,7 @@ _WORDS: Final = (
     ("left", "the provider's last balance, less what crawls of this machine spent since"),
     ("bar", "what is left, of the most this pool has had while it was watched"),
     ("drain", "bytes leaving the pool each second; measuring until there is enough to say"),
+    ("runway", "how long the pool lasts at its drain: right four times out of five"),
     ("trend", "the balance from zero, oldest left: a small change looks small"),
     ("window", "calls the API permits in any rolling minute; free ones can be made now"),
     ("held by", "who made the others; strangers are outside this machine"),

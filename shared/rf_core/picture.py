@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
+from random import Random
 from typing import Final
 
 from rf_core.drain import Reading, drain, topped_up_at
+from rf_core.forecast import forecast
 from rf_core.models import Discovery, Usage
-from rf_core.snapshot import CrawlReport, DomainState, Headroom, PoolState, Snapshot
+from rf_core.snapshot import (
+    CrawlReport,
+    DomainState,
+    Drain,
+    Headroom,
+    PoolState,
+    Snapshot,
+)
 from rf_core.troubles import Trouble, findings
 
 SILENT_SECONDS: Final = 15.0
@@ -134,13 +143,32 @@ def _pools(material: Material, crawls: Sequence[CrawlReport]) -> tuple[PoolState
                 spent_since_bytes=(
                     max(0, material.spent.get(pool_id, 0) - last.spent_bytes) if last else 0
                 ),
-                drain=drain(readings, now=material.now, crawl_rate=rate),
+                drain=_drain(pool_id, readings, material, rate),
                 history=tuple((reading.at, reading.balance_bytes) for reading in readings),
                 topped_up_at=topped_up_at(readings),
                 listed=pool is not None or material.discovery is None,
             )
         )
     return tuple(states)
+
+
+def _drain(
+    pool_id: str, readings: Sequence[Reading], material: Material, crawl_rate: float
+) -> Drain:
+    """How fast a pool empties now and, while it does, how long it lasts."""
+    found = drain(readings, now=material.now, crawl_rate=crawl_rate)
+    if found.state != "draining":
+        return found
+    changes = [
+        moment
+        for crawl in material.crawls
+        if crawl.pool == pool_id
+        for moment in (crawl.started_at, crawl.finished_at)
+        if moment is not None
+    ]
+    # The same draws at each look: what moves on the screen is the pool, and not the dice.
+    expected = forecast(readings, now=material.now, changes=changes, chance=Random(pool_id))  # noqa: S311 - no secret
+    return replace(found, runway=expected.runway if expected else None)
 
 
 def _domains(material: Material) -> tuple[DomainState, ...]:

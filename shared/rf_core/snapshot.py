@@ -18,6 +18,15 @@ DrainState = Literal["measuring", "idle", "draining"]
 
 
 @dataclass(frozen=True, slots=True)
+class Runway:
+    """How long a pool lasts from now: the middle, and an interval that holds 4 times out of 5."""
+
+    seconds: float
+    low_seconds: float
+    high_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """How fast a pool is emptying.
 
@@ -25,11 +34,13 @@ class Drain:
         state: `measuring` until there is enough to say; `idle` when nothing left the pool.
         bytes_per_second: The rate while draining, else 0.
         source: `provider` when it comes from balance readings, `crawls` when from our own meter.
+        runway: How long the pool lasts while draining; None until that can be said.
     """
 
     state: DrainState = "measuring"
     bytes_per_second: float = 0.0
     source: Literal["provider", "crawls"] = "provider"
+    runway: Runway | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +127,7 @@ class CrawlReport:
         unbilled_bytes: Bytes of exchanges the gateway itself refused (free on both meters).
         requests: Exchanges sent through the gateway by proxy, plain http requests and tunnels'
             page requests alike, as Scrapy sees them.
+        pending_requests: Those known and not done yet; more may be found. None if unknown.
         failures: Verdict name → count.
         exits: Exits asked for: sticky credentials, or tunnels and plain requests.
         bytes_per_second: Over the last few seconds, by the crawl's own clock.
@@ -145,6 +157,7 @@ class CrawlReport:
     finish_reason: str | None = None
     domains: tuple[DomainSpend, ...] = ()
     backoffs: Mapping[str, float] = field(default_factory=dict)
+    pending_requests: int | None = None
 
     @property
     def wire_bytes(self) -> int:

@@ -11,6 +11,7 @@ from rf_core.snapshot import (
     Finding,
     Headroom,
     PoolState,
+    Runway,
     Snapshot,
 )
 
@@ -39,7 +40,9 @@ def busy() -> Snapshot:
         pools=(
             PoolState(
                 "walmart_premium", balance_bytes=history[-1][1], balance_at=NOW - 5,
-                spent_since_bytes=5 * MB, drain=Drain("draining", 1.2 * MB), history=history,
+                spent_since_bytes=5 * MB,
+                drain=Drain("draining", 1.2 * MB, runway=Runway(1_219.0, 1_010.0, 1_490.0)),
+                history=history,
                 label="Walmart Premium", host="gw.example", proxy_types=("rotating", "sticky"),
             ),
             PoolState(
