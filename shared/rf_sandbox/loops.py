@@ -1,7 +1,7 @@
 """The event loop that a sandbox runs in: uvloop where it is installed, asyncio's own elsewhere.
 
-Both do the same; the gateway is more than twice as fast in the former, which does not exist for
-Windows.
+Both do the same. The gateway serves about half as much again in the former, which does not exist
+for Windows.
 """
 
 from __future__ import annotations
