@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import TYPE_CHECKING, Any
 
+from scrapy.downloadermiddlewares.retry import get_retry_request
 from scrapy.utils.asyncio import is_asyncio_available
 
 from rf_core.errors import SettingsError
@@ -44,6 +45,12 @@ def pending_requests(crawler: Crawler) -> int | None:
     return len(slot.scheduler) + len(slot.inprogress)
 
 
+def downloading(crawler: Crawler) -> Container[Request]:
+    """Requests that the downloader has, from their first middleware to the end of their answer."""
+    active: Container[Request] = crawler.engine.downloader.active
+    return active
+
+
 def before_scheduler_closes(crawler: Crawler, leftovers: Callable[[], Iterator[Request]]) -> None:
     """Hand requests back to the scheduler right before it closes, so that a JOBDIR keeps them.
 
@@ -61,3 +68,9 @@ def before_scheduler_closes(crawler: Crawler, leftovers: Callable[[], Iterator[R
         return close(reason)
 
     scheduler.close = hand_back_and_close
+
+
+def retry(crawler: Crawler, request: Request, reason: str) -> Request | None:
+    """Return the copy that Scrapy's own retry would make of a request; None when it would not."""
+    spider = crawler.spider
+    return get_retry_request(request, spider=spider, reason=reason) if spider else None

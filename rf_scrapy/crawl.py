@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from rf_core.budget import Budget
@@ -16,6 +16,8 @@ from rf_core.io.relay import Relay, RelayLimits
 from rf_core.io.session import Session
 from rf_core.meter import Meter
 from rf_core.redaction import mask_key
+from rf_core.verdicts import Rule
+from rf_scrapy import compat
 from rf_scrapy.components import Component
 from rf_scrapy.flights import Flight, Flights
 from rf_scrapy.parking import Parking
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from scrapy.http import Response
 
 logger = logging.getLogger(__name__)
+
+_FOR_GOOD_SECONDS: Final = 86_400.0
 
 
 class Crawl:
@@ -46,7 +50,7 @@ class Crawl:
         self.masked_key = ""
         self.present: set[Component] = set()
         self.parking = Parking(crawler)
-        self.supply: Supply = Supply(self.settings, self.stop)
+        self.supply: Supply = Supply(self.settings, self.note, self.stop)
         self.flights: Flights = Flights()
         self.meter: Meter = Meter()
         self.budget = Budget(self.settings.budget) if self.settings.budget else None
@@ -110,8 +114,31 @@ class Crawl:
             for key in ("proxy", "_auth_proxy", "_scheme_proxy"):
                 request.meta.pop(key, None)
             request.headers.pop("Proxy-Authorization", None)
+            self.flights.landed(request)
             self.supply.land(flight)
         return flight
+
+    def sweep(self) -> None:
+        """Free the lanes of requests that another middleware has answered beyond ours."""
+        for request in self.flights.astray(compat.downloading(self.crawler)):
+            flight = self.release(request)
+            if flight is not None:
+                self.settle(flight)
+
+    def note(self, rule: Rule, request: Request | None = None, name: str = "") -> None:
+        """Count a verdict, and say what follows from it."""
+        name = name or rule.name
+        self.verdicts[name] += 1
+        logger.debug("%s %s: %s", name, rule.action.name.lower(), request or rule.who)
+
+    def exhausted(self, pool: str) -> None:
+        """A pool has nothing left: nothing more is sent through it."""
+        logger.error("Pool %s has no balance left: the gateway said so.", pool)
+        self.stop("rf_balance_exhausted")
+
+    async def kept(self, request: Request) -> Request:
+        """Keep a request that this crawl will not send: a JOBDIR has it for the next."""
+        return await self.again(request, _FOR_GOOD_SECONDS)
 
     def settle(self, flight: Flight, taken: int | None = None) -> None:
         """Give back what a request had set aside, and remember what it took if that is known."""

@@ -10,17 +10,9 @@ from typing import TYPE_CHECKING, Final
 from scrapy import signals
 from scrapy.exceptions import CloseSpider, NotConfigured
 
-from rf_core.errors import (
-    AccountDisabledError,
-    DemoCredentialsError,
-    InsufficientScopeError,
-    OrderError,
-    ResiFactoryError,
-    SettingsError,
-    StateError,
-    UnauthorizedError,
-)
+from rf_core.errors import ResiFactoryError, SettingsError, StateError
 from rf_core.units import format_bytes
+from rf_core.verdicts import of_error
 from rf_scrapy import compat
 from rf_scrapy.checks import Severity, check
 from rf_scrapy.components import REPORTER
@@ -47,17 +39,6 @@ FINISH_REASONS: Final[Mapping[str, str]] = {
     "rf_budget_spent": "The next request would, or did, reach beyond `RF_BUDGET`.",
 }
 """Why a crawl of ours ends by itself."""
-
-_REASON_BY_ERROR: Final[tuple[tuple[type[ResiFactoryError], str], ...]] = (
-    (SettingsError, "rf_settings"),
-    (StateError, "rf_settings"),
-    (OrderError, "rf_settings"),
-    (UnauthorizedError, "rf_key_refused"),
-    (AccountDisabledError, "rf_key_refused"),
-    (InsufficientScopeError, "rf_key_refused"),
-    (DemoCredentialsError, "rf_demo_credentials"),
-    (ResiFactoryError, "rf_no_proxies"),
-)
 
 
 class CrawlReporter:
@@ -100,7 +81,9 @@ class CrawlReporter:
             self._check()
             await crawl.open()
         except ResiFactoryError as error:
-            reason = next(why for kind, why in _REASON_BY_ERROR if isinstance(error, kind))
+            rule = of_error(error)
+            crawl.note(rule)
+            reason = rule.reason
             if crawl.settings.allow_direct and reason in {"rf_no_proxies", "rf_demo_credentials"}:
                 logger.warning("%s Going direct, as RF_ALLOW_DIRECT says.", error)
                 return
@@ -173,6 +156,7 @@ class CrawlReporter:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
+            self._crawl.sweep()
             write_stats(self._crawl)
             try:
                 await self._crawl.telemetry.publish()

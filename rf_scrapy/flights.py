@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
     from scrapy import Request
 
     from rf_core.lanes import Lane
+    from rf_core.verdicts import Action
 
 
 @dataclass(slots=True)
@@ -19,20 +22,11 @@ class Flight:
     target: str
     sent_at: float
     handle: str = ""
+    pool: str = ""
     number: int = -1
     lane: Lane | None = None
     domain: str = ""
     reserved: int = 0
-
-
-@dataclass(slots=True)
-class Attempts:
-    """How often one request has come by again, and why."""
-
-    backoffs: int = 0
-    bans: int = 0
-    reroutes: int = 0
-    waits: int = 0
 
 
 class Flights:
@@ -40,19 +34,30 @@ class Flights:
 
     def __init__(self) -> None:
         self._flights: WeakKeyDictionary[Request, Flight] = WeakKeyDictionary()
-        self._attempts: WeakKeyDictionary[Request, Attempts] = WeakKeyDictionary()
+        self._attempts: WeakKeyDictionary[Request, Counter[Action]] = WeakKeyDictionary()
+        self._in_the_air: dict[Request, None] = {}
 
     def began(self, request: Request, flight: Flight) -> None:
         """A request leaves."""
         self._flights[request] = flight
+        if flight.lane is not None:
+            self._in_the_air[request] = None
+
+    def landed(self, request: Request) -> None:
+        """A request is off its lane."""
+        self._in_the_air.pop(request, None)
+
+    def astray(self, downloading: Container[Request]) -> Iterator[Request]:
+        """Requests on a lane that nobody downloads: another middleware has answered them."""
+        return (request for request in list(self._in_the_air) if request not in downloading)
 
     def of(self, request: Request | None) -> Flight | None:
         """How a request flies or has flown; None when it never left."""
         return None if request is None else self._flights.get(request)
 
-    def attempts_of(self, request: Request) -> Attempts:
-        """How often a request has come by again."""
-        return self._attempts.setdefault(request, Attempts())
+    def attempts_of(self, request: Request) -> Counter[Action]:
+        """How often a request has come by again, and why."""
+        return self._attempts.setdefault(request, Counter())
 
     def goes_on_as(self, later: Request, request: Request) -> None:
         """A copy comes by again: its attempts are counted on."""

@@ -10,19 +10,20 @@ import time
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final
 
-from scrapy.downloadermiddlewares.retry import get_retry_request
 from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.utils.httpobj import urlparse_cached
 
 from rf_core.budget import Leave
-from rf_core.refusals import REFUSAL_HEADER, Action, Refusal
+from rf_core.refusals import REFUSAL_HEADER, Refusal
 from rf_core.targets import join
+from rf_core.verdicts import Action, Rule, What, Who, judge, of_refusal, wait_seconds
 from rf_scrapy import compat
 from rf_scrapy.components import PROXY, REPORTER, require
 from rf_scrapy.crawl import Crawl, crawl_of
 from rf_scrapy.flights import Flight
 from rf_scrapy.sessions import SESSION
 from rf_scrapy.settings import META_NOT_YET
+from rf_scrapy.verdict import of_exception, texts_of
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -35,11 +36,8 @@ logger = logging.getLogger(__name__)
 
 _LOCAL_SCHEMES: Final = frozenset({"data", "file"})
 _PROXIED_SCHEMES: Final = frozenset({"http", "https"})
-_REROUTES: Final = 5
-_GATEWAY_WAITS: Final = 8
 _NO_LANE_SECONDS: Final = 0.5
 _SETTLE_SECONDS: Final = 0.2
-_FOR_GOOD_SECONDS: Final = 86_400.0
 _HEADS_AND_TLS: Final = 1_024
 
 
@@ -85,9 +83,10 @@ class ProxyMiddleware:
         elif unkept := META_NOT_YET.intersection(request.meta):
             message = f"request meta {', '.join(sorted(unkept))} is not in this version"
             logger.error("%s is not sent: %s", request, message)
+            self._crawl.note(judge(Who.OURSELVES, What.UNSUPPORTED), request)
             raise NoProxyError(message)
         elif scheme not in _PROXIED_SCHEMES:
-            self._without_proxy(request, f"a proxy cannot carry {scheme}")
+            self._without_proxy(request, f"a proxy cannot carry {scheme}", What.UNSUPPORTED)
         elif self._crawl.relay is None:
             self._without_proxy(request, "there are no proxies")
         else:
@@ -100,21 +99,19 @@ class ProxyMiddleware:
         Raises:
             GatewayRefusedError: the gateway refuses this for good, or too often.
         """
-        flight = self._crawl.release(request)
+        crawl = self._crawl
+        flight = crawl.release(request)
         if flight is None or not flight.handle:
             return response
-        self._crawl.settle(flight, _size_of(response))
+        crawl.settle(flight, _size_of(response))
         refusal = self._refusal(response.headers.get(REFUSAL_HEADER), flight)
         if refusal is None:
-            self._crawl.supply.succeeded()
+            crawl.supply.succeeded()
             return response
-        again = await self._react(request, refusal)
+        again = await self._follow(request, flight, refusal)
         if again is not None:
             return again
-        spider = self._crawl.crawler.spider
-        retry = (
-            get_retry_request(request, spider=spider, reason=_reason(refusal)) if spider else None
-        )
+        retry = compat.retry(crawl.crawler, request, _reason(refusal))
         if retry is None:
             raise GatewayRefusedError(_reason(refusal))
         return retry
@@ -125,14 +122,17 @@ class ProxyMiddleware:
         Raises:
             GatewayRefusedError: the gateway refuses this for good, or too often.
         """
-        flight = self._crawl.release(request)
+        crawl = self._crawl
+        flight = crawl.release(request)
         if flight is None or not flight.handle:
             return None
-        refusal = self._refusal(_texts(exception).encode(), flight)
-        if refusal is None:
-            self._crawl.verdicts[f"network_{type(exception).__name__}"] += 1
-            return None
-        return await self._react(request, refusal)
+        refusal = self._refusal(texts_of(exception).encode(), flight)
+        if refusal is not None:
+            return await self._follow(request, flight, refusal)
+        rule = of_exception(exception)
+        if rule is not None:
+            crawl.note(rule, request)
+        return None
 
     def _with_proxy(self, request: Request) -> Awaitable[Request | None] | None:
         crawl = self._crawl
@@ -149,13 +149,22 @@ class ProxyMiddleware:
         if lane is not None:
             self._assign(request, lane, target, domain)
             return None
+        return self._without_lane(request, target, domain)
+
+    def _without_lane(
+        self, request: Request, target: str, domain: str
+    ) -> Awaitable[Request | None] | None:
+        """Wait for a lane that turns or for more credentials; end the crawl when there are none."""
+        crawl = self._crawl
         if crawl.supply.lanes.can_serve(target):
             return self._when_turned(request, target, domain)
         if crawl.supply.refill():
             return crawl.again(request, _NO_LANE_SECONDS)
-        crawl.stop("rf_no_proxies")
-        self._without_proxy(request, "no proxy is left that works")
-        return None
+        if crawl.settings.allow_direct:
+            self._go_direct(request)
+            return None
+        self._stop(judge(Who.OURSELVES, What.NO_PROXY), request, crawl.supply.reason)
+        return crawl.kept(request)
 
     async def _in_session(self, request: Request, target: str, domain: str) -> Request | None:
         """Send a request on its session's lane; one whose session is over goes round once more."""
@@ -175,8 +184,14 @@ class ProxyMiddleware:
         """
         if leave is Leave.WAIT:
             return self._crawl.again(request, _SETTLE_SECONDS)
-        self._crawl.stop("rf_budget_spent")
-        return self._crawl.again(request, _FOR_GOOD_SECONDS)
+        self._stop(judge(Who.OURSELVES, What.SPENT), request)
+        return self._crawl.kept(request)
+
+    def _stop(self, rule: Rule, request: Request, reason: str = "") -> None:
+        """End the crawl; said and counted once."""
+        if self._crawl.finish_reason is None:
+            self._crawl.note(rule, request)
+        self._crawl.stop(reason or rule.reason)
 
     async def _when_turned(self, request: Request, target: str, domain: str) -> Request | None:
         """Wait in place for a lane that turns: they are as many as requests, and it takes no time.
@@ -198,20 +213,23 @@ class ProxyMiddleware:
         assert crawl.relay is not None  # noqa: S101 - checked by the caller, narrows for the type checker
         request.meta["proxy"] = crawl.relay.url
         request.headers["Proxy-Authorization"] = crawl.relay.authorization(lane.number)
-        reserved = crawl.budget.reserve(domain) if crawl.budget is not None else 0
-        flight = Flight(target, time.monotonic(), lane.handle, lane.number, lane, domain, reserved)
-        crawl.flights.began(request, flight)
         pool = lane.credential.pool if lane.credential else crawl.supply.pool
+        reserved = crawl.budget.reserve(domain) if crawl.budget is not None else 0
+        flight = Flight(
+            target, time.monotonic(), lane.handle, pool, lane.number, lane, domain, reserved
+        )
+        crawl.flights.began(request, flight)
         crawl.meter.spend(pool, domain).requests += 1
 
     def _go_direct(self, request: Request) -> None:
         self._crawl.direct_requests += 1
         self._crawl.flights.began(request, Flight("", time.monotonic()))
 
-    def _without_proxy(self, request: Request, why: str) -> None:
+    def _without_proxy(self, request: Request, why: str, what: What = What.NO_PROXY) -> None:
         if self._crawl.settings.allow_direct:
             self._go_direct(request)
             return
+        self._crawl.note(judge(Who.OURSELVES, what), request)
         message = f"{why}, and RF_ALLOW_DIRECT is off"
         raise NoProxyError(message)
 
@@ -222,31 +240,31 @@ class ProxyMiddleware:
             text.decode("utf-8", "replace"), lane=flight.number, target=flight.target
         )
 
-    async def _react(self, request: Request, refusal: Refusal) -> Request | None:
-        """Do what the cause asks for; None leaves the request to Scrapy's own retry."""
+    async def _follow(self, request: Request, flight: Flight, refusal: Refusal) -> Request | None:
+        """Do what the rule says; None leaves the request to Scrapy's own retry."""
         crawl = self._crawl
-        crawl.verdicts[f"gateway_{refusal.cause}"] += 1
+        rule = of_refusal(refusal)
+        crawl.note(rule, request)
+        if rule.action is Action.NEW_CREDENTIAL:
+            crawl.supply.refuse(refusal.handle)
+        elif not rule.keeps_session:
+            crawl.supply.leave_exit(flight)
         attempts = crawl.flights.attempts_of(request)
-        match refusal.action:
+        attempts[rule.action] += 1
+        times = rule.times if isinstance(rule.times, int) else attempts[rule.action]
+        match rule.action if attempts[rule.action] <= times else rule.then:
             case Action.RETRY:
                 return None
             case Action.NEW_CREDENTIAL:
-                crawl.supply.refuse(refusal.handle)
-                attempts.reroutes += 1
-                if attempts.reroutes <= _REROUTES:
-                    return await crawl.again(request, 0.0)
+                return await crawl.again(request, 0.0)
             case Action.WAIT:
-                attempts.waits += 1
-                if attempts.waits <= _GATEWAY_WAITS:
-                    return await crawl.again(request, _gateway_wait(refusal, attempts.waits))
+                return await crawl.again(request, wait_seconds(refusal, attempts[rule.action]))
             case Action.STOP:
-                logger.error("Pool %s has no balance left: the gateway said so.", crawl.supply.pool)
-                crawl.stop("rf_balance_exhausted")
-            case Action.GIVE_UP:
-                pass
-        message = _reason(refusal)
-        logger.warning("Gave up %s: %s", request, message)
-        raise GatewayRefusedError(message)
+                crawl.exhausted(flight.pool)
+                return await crawl.kept(request)
+            case _:
+                logger.warning("Gave up %s: %s", request, _reason(refusal))
+                raise GatewayRefusedError(_reason(refusal))
 
 
 def _has_users_proxy(request: Request) -> bool:
@@ -268,21 +286,5 @@ def _size_of(response: Response) -> int:
     return len(response.body) + heads + _HEADS_AND_TLS
 
 
-def _gateway_wait(refusal: Refusal, waits: int) -> float:
-    asked = float(refusal.retry_after) if refusal.retry_after.isdecimal() else 0.0
-    return min(60.0, max(asked, 2.0 ** (waits - 1)))
-
-
 def _reason(refusal: Refusal) -> str:
     return f"gateway {refusal.status} ({refusal.cause}) for {refusal.target}"
-
-
-def _texts(exception: BaseException) -> str:
-    """The texts of an exception and of what caused it: one of them holds the relay's token."""
-    texts: list[str] = []
-    seen: BaseException | None = exception
-    while seen is not None and len(texts) < 5:  # noqa: PLR2004 - causes do not nest deeper
-        texts.append(str(seen))
-        texts.extend(str(reason) for reason in getattr(seen, "reasons", ()))
-        seen = seen.__cause__ or seen.__context__
-    return " ".join(texts)

@@ -19,6 +19,7 @@ from scrapy.utils.misc import build_from_crawler
 from rf_core.errors import ResiFactoryError
 from rf_core.patience import Pause, answered, refused
 from rf_core.retry_after import parse_date, parse_retry_after
+from rf_core.verdicts import Action, What, Who, judge
 from rf_scrapy.components import BACKOFF, REPORTER, require
 from rf_scrapy.crawl import Crawl, crawl_of
 from rf_scrapy.flights import Flight
@@ -118,7 +119,7 @@ class BackoffMiddleware:
     ) -> Response | Awaitable[Request]:
         crawl = self._crawl
         domain = _domain(request)
-        crawl.verdicts[f"target_{response.status}"] += 1
+        crawl.note(judge(Who.TARGET, What.SLOWER), request, f"target_{response.status}")
         now = time.monotonic()
         outcome = refused(
             self._pauses.get(domain, Pause()),
@@ -134,8 +135,8 @@ class BackoffMiddleware:
             crawl.backoff_steps += 1
             crawl.backoff_seconds += outcome.pause.until - now
         attempts = crawl.flights.attempts_of(request)
-        attempts.backoffs += 1
-        if attempts.backoffs > crawl.settings.backoff_retry_times:
+        attempts[Action.BACK_OFF] += 1
+        if attempts[Action.BACK_OFF] > crawl.settings.backoff_retry_times:
             return response
         return crawl.again(request, outcome.pause.wait_seconds(now))
 
@@ -144,11 +145,11 @@ class BackoffMiddleware:
     ) -> Response | Awaitable[Request]:
         """Change the exit; hand the answer on when enough of them were not wanted."""
         crawl = self._crawl
-        crawl.verdicts["target_ban"] += 1
+        crawl.note(judge(Who.TARGET, What.BANNED), request)
         crawl.supply.ban(flight)
         attempts = crawl.flights.attempts_of(request)
-        attempts.bans += 1
-        if attempts.bans > crawl.settings.ban_retry_times:
+        attempts[Action.NEW_EXIT] += 1
+        if attempts[Action.NEW_EXIT] > crawl.settings.ban_retry_times:
             return response
         return crawl.again(request, 0.0)
 

@@ -8,9 +8,11 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from rf_core.errors import DemoCredentialsError, ResiFactoryError
+from rf_core.errors import ResiFactoryError
 from rf_core.lanes import Credential, Lanes
 from rf_core.models import Batch, Order
+from rf_core.refusals import Cause
+from rf_core.verdicts import Action, Rule, Who, judge, of_error
 from rf_scrapy.sessions import CrawlSessions
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_REFILLS: Final = 3
 _TURN_SECONDS: Final = 0.25
 
 
@@ -31,6 +32,7 @@ class Supply:
     """The lanes of one crawl and the orders that fill them.
 
     Args:
+        note: Counts a verdict.
         stop: Ends the crawl with a reason.
 
     Attributes:
@@ -39,8 +41,14 @@ class Supply:
         pool: Who pays, as the API named it.
     """
 
-    def __init__(self, settings: CrawlSettings, stop: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: CrawlSettings,
+        note: Callable[[Rule], None],
+        stop: Callable[[str], None],
+    ) -> None:
         self._settings = settings
+        self._note = note
         self._stop = stop
         self.session: Session | None = None
         self.relay: Relay | None = None
@@ -50,6 +58,7 @@ class Supply:
         self.sessions: CrawlSessions = CrawlSessions(settings, self._send)
         self._refilling: asyncio.Task[None] | None = None
         self._refills = 0
+        self._trouble = judge(Who.API, Cause.OTHER)
         self._tasks: set[asyncio.Task[None]] = set()
         self._turned = asyncio.Event()
 
@@ -100,7 +109,8 @@ class Supply:
         """Order more credentials in the background; False when that has been tried often enough."""
         if self._refilling is not None and not self._refilling.done():
             return True
-        if self._refills >= _REFILLS:
+        rule = self._trouble
+        if rule.action is Action.STOP or self._refills >= int(rule.times or 0):
             return self.lanes.live > 0
         self._refills += 1
         self._refilling = asyncio.get_running_loop().create_task(self._refill())
@@ -109,11 +119,19 @@ class Supply:
     async def _refill(self) -> None:
         try:
             await self.order()
-        except DemoCredentialsError as error:
-            logger.error("%s", error)
-            self._stop("rf_demo_credentials")
         except ResiFactoryError as error:
             logger.error("No more proxies: %s", error)
+            rule = of_error(error)
+            self._note(rule)
+            if rule.action is not Action.WAIT:
+                self._trouble = rule
+            if rule.what is Cause.DEMO:
+                self._stop(rule.reason)
+
+    @property
+    def reason(self) -> str:
+        """Why the crawl ends when no credential is left that works."""
+        return self._trouble.reason
 
     def succeeded(self) -> None:
         """A credential works: later refusals start counting anew."""
@@ -164,6 +182,18 @@ class Supply:
             self.lanes.ban(flight.handle, flight.target)
         elif (lane := self.lanes.turn(flight.number, flight.handle)) is not None:
             self._renew(lane)
+
+    def leave_exit(self, flight: Flight) -> None:
+        """The exit of a credential may be another one from now on: what relied on it is over.
+
+        A rotating credential has another with its next connection anyway.
+        """
+        if self.sessions.known.lose(flight.handle):
+            return
+        if self._settings.proxy_type.endswith("sticky"):
+            lane = self.lanes.turn(flight.number, flight.handle)
+            if lane is not None:
+                self._renew(lane)
 
     def _renew(self, lane: Lane, target: str = "", held: Credential | None = None) -> None:
         self.spawn(self._hang_up(lane, target, held))

@@ -1,7 +1,7 @@
-"""Who refused a request on its way through the gateway, why, and what follows from it.
+"""Why a request was refused on its way through the gateway, by what the gateway said.
 
 Providers answer the same trouble with different statuses (C-168, C-169), so the tables below name
-the cause, and everything else is decided by cause. A refusal gets a token that travels in the
+the cause, and :mod:`rf_core.verdicts` decides by cause. A refusal gets a token that travels in the
 reason phrase of the relay's answer; whatever a download handler makes of that answer, the token
 finds the full record again.
 """
@@ -27,9 +27,11 @@ class Cause(StrEnum):
     """Why a request did not get past the gateway."""
 
     AUTH = "auth"
+    DEMO = "demo"
     EXHAUSTED = "exhausted"
     LIMITED = "limited"
     BLOCKED = "blocked"
+    NO_NAME = "no_name"
     NO_EXIT = "no_exit"
     DROPPED = "dropped"
     TIMEOUT = "timeout"
@@ -37,30 +39,6 @@ class Cause(StrEnum):
     HUNG_UP = "hung_up"
     OTHER = "other"
 
-
-class Action(StrEnum):
-    """What to do about it."""
-
-    NEW_CREDENTIAL = "new_credential"
-    STOP = "stop"
-    WAIT = "wait"
-    RETRY = "retry"
-    GIVE_UP = "give_up"
-
-
-ACTIONS: Final[Mapping[Cause, Action]] = {
-    Cause.AUTH: Action.NEW_CREDENTIAL,
-    Cause.EXHAUSTED: Action.STOP,
-    Cause.LIMITED: Action.WAIT,
-    Cause.BLOCKED: Action.GIVE_UP,
-    Cause.NO_EXIT: Action.RETRY,
-    Cause.DROPPED: Action.RETRY,
-    Cause.TIMEOUT: Action.RETRY,
-    Cause.UNREACHABLE: Action.RETRY,
-    Cause.HUNG_UP: Action.RETRY,
-    Cause.OTHER: Action.RETRY,
-}
-"""The reaction to each cause, complete by test."""
 
 _CAUSES: Final[Mapping[int, Cause]] = {
     402: Cause.EXHAUSTED,
@@ -77,6 +55,22 @@ _CAUSES: Final[Mapping[int, Cause]] = {
 }
 
 _EMPTY = re.compile(r"(?i)\b(balance|traffic|quota|bandwidth)\b|exhaust|insufficient|top.?up")
+
+_DEMO = re.compile(r"(?i)\bdemo\b")
+
+_SAID: Final[tuple[tuple[re.Pattern[str], frozenset[Cause], Cause], ...]] = (
+    (_DEMO, frozenset({Cause.AUTH, Cause.BLOCKED}), Cause.DEMO),
+    (_EMPTY, frozenset({Cause.AUTH, Cause.BLOCKED}), Cause.EXHAUSTED),
+    (
+        re.compile(r"\berror=\"?dns_(error|timeout)\b"),
+        frozenset({Cause.DROPPED, Cause.NO_EXIT, Cause.TIMEOUT}),
+        Cause.NO_NAME,
+    ),
+)
+"""What a reason header says, of which causes by status it is believed, and what it makes of them.
+
+Some providers say "no traffic left" or "demo" with a 407 or a 403 (C-070, C-168).
+"""
 
 _REASON_HEADERS: Final = ("proxy-status", "x-error", "x-error-code", "x-error-message", "x-reason")
 
@@ -104,24 +98,18 @@ class Refusal:
     retry_after: str = ""
     tunnel: bool = True
 
-    @property
-    def action(self) -> Action:
-        """What to do about it."""
-        return ACTIONS[self.cause]
-
 
 def cause_of(status: int, headers: Mapping[str, str]) -> Cause:
     """Name the cause of a gateway's own answer.
 
     Args:
-        headers: Lower-case names. Some providers say "no traffic left" with a 407 and a reason
-            header (C-168).
+        headers: Lower-case names. A reason that stands there is more exact than the status.
     """
     cause = _CAUSES.get(status, Cause.OTHER)
-    if cause is Cause.AUTH and any(
-        _EMPTY.search(headers.get(name, "")) for name in _REASON_HEADERS
-    ):
-        return Cause.EXHAUSTED
+    said = " ".join(headers.get(name, "") for name in _REASON_HEADERS)
+    for pattern, believed_of, exact in _SAID:
+        if cause in believed_of and pattern.search(said):
+            return exact
     return cause
 
 

@@ -248,7 +248,8 @@ class SiteConnection(asyncio.Protocol):
             transport.abort()
             return
         if delivery.reset_bytes is not None:
-            transport.set_write_buffer_limits(0)
+            # Not 0: uvloop never resumes a TLS transport that has that for its high mark.
+            transport.set_write_buffer_limits(high=1)
         for piece in pieces(reply, manner, self._site.date()):
             await self._may_write.wait()
             if transport.is_closing():

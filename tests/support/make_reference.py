@@ -11,6 +11,8 @@ from support.contract import ROWS
 from support.contract_tests import named_by_tests
 
 from rf_core.variables import VARIABLES
+from rf_core.verdicts import RULES as VERDICTS
+from rf_core.verdicts import Action, What
 from rf_sandbox.control_api import CALLS
 from rf_sandbox.faults import KINDS
 from rf_sandbox.pages.routing import ANY, READ
@@ -202,9 +204,40 @@ def _commands():
     }
 
 
+def _verdicts():
+    return {
+        "verdicts": [
+            "| who | what | counted as | so | at most | then | an `rf_session` |",
+            "|---|---|---|---|---|---|---|",
+            *(
+                f"| {rule.who} | {rule.meaning} | `{VERDICT_PREFIX}{_counted(rule)}` "
+                f"| {_done(rule.action, rule.reason)} | {_times(rule)} "
+                f"| {'' if rule.times is None else _done(rule.then, rule.reason)} "
+                f"| {'goes on' if rule.keeps_session else 'begins anew'} |"
+                for rule in VERDICTS
+            ),
+        ]
+    }
+
+
+def _counted(rule):
+    return "target_429" if rule.what is What.SLOWER else rule.name
+
+
+def _done(action, reason):
+    return f"{action} (`{reason}`)" if action is Action.STOP else str(action)
+
+
+def _times(rule):
+    if rule.times is None:
+        return ""
+    return f"`{rule.times}`" if isinstance(rule.times, str) else f"{rule.times} times"
+
+
 PAGES = {
     "commands.md": _commands,
     "scrapy.md": _scrapy,
+    "verdicts.md": _verdicts,
     "sandbox.md": _sandbox,
     "site.md": _site,
     "contract.md": _contract,
