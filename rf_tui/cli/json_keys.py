@@ -103,5 +103,13 @@ JSON_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         "crawls[].chance": "how likely the pool is enough for them, from 0 to 1",
         **_AGE,
     },
+    "relay": {
+        "address": "where it listens, without the secret",
+        "port": "its port on 127.0.0.1",
+        "env_file": "the file with the way in, mode 0600",
+        "pid": "its process",
+        "pool": "the pool that pays",
+        "url": "the proxy URL with its secret; with `--print-url` only",
+    },
 }
 """Command → key → what it says. Bytes are integers, times Unix seconds."""

@@ -60,7 +60,7 @@ class Relay:
     """One crawl's relay: `await start()`, give requests `url` and `authorization(lane)`, `close()`.
 
     Args:
-        lanes: Which credential a lane stands for right now.
+        lanes: Which credential a lane stands for right now; None when no request names any.
         meter: Where wire bytes are counted, at the gateway connection.
         riders: Who boards requests that name no lane; without them each must name its own.
 
@@ -70,7 +70,7 @@ class Relay:
 
     def __init__(
         self,
-        lanes: Lanes,
+        lanes: Lanes | None,
         meter: Meter,
         *,
         limits: RelayLimits | None = None,
@@ -151,35 +151,39 @@ class Relay:
         for upstream in list(self._connections):
             upstream.abort()
 
-    async def close(self) -> None:
+    async def close(self, patience: float | None = None) -> None:
         """Stop listening, let what is on its way arrive for a moment, close the rest. Repeatable.
 
         Call it after the clients have closed: the last TLS goodbyes are bytes too.
+
+        Args:
+            patience: How long a moment is, in seconds; as long as for a goodbye by default.
         """
+        patience = self.limits.drain if patience is None else patience
         if self._server is None:
             return
         self._server.close()
         if self._sweeper:
             self._sweeper.cancel()
         if self._legs:
-            await asyncio.wait([leg.closed for leg in self._legs], timeout=self.limits.drain)
+            await asyncio.wait([leg.closed for leg in self._legs], timeout=patience)
         for leg in list(self._legs):
             leg.abort()
         for idle in self._idle.values():
             for connection in idle:
                 connection.close()
-        await self._wait_for_connections()
+        await self._wait_for_connections(patience)
         for upstream in list(self._connections):
             upstream.abort()
-        await self._wait_for_connections()
+        await self._wait_for_connections(patience)
         for task in self._tasks:
             task.cancel()
         self._server = None
 
-    async def _wait_for_connections(self) -> None:
+    async def _wait_for_connections(self, patience: float) -> None:
         pending = [upstream.closed for upstream in self._connections]
         if pending:
-            await asyncio.wait(pending, timeout=self.limits.drain)
+            await asyncio.wait(pending, timeout=patience)
 
     # What the legs ask.
 
@@ -211,7 +215,7 @@ class Relay:
 
     def ride(self, number: int) -> Ride | None:
         """What a lane stands for right now, or None when it is empty."""
-        lane = self.lanes.lane(number)
+        lane = self.lanes.lane(number) if self.lanes is not None else None
         if lane is None or lane.credential is None:
             return None
         return Ride(number, lane.handle, lane.credential)
@@ -290,7 +294,7 @@ class Relay:
 
     def _is_busy(self, leg: LocalLeg) -> bool:
         """Whether a tunnel is in use: its lane knows, or else whether something moved just now."""
-        if self.riders is not None:
+        if self.lanes is None:
             return leg.idle_seconds() < _QUIET_SECONDS
         lane = self.lanes.lane(leg.lane) if leg.lane is not None else None
         return bool(lane and lane.targets[leg.target])

@@ -1,0 +1,242 @@
+"""Boards the requests of other tools: the next credential in turn, or that of a session.
+
+A proxy user name `session-NAME` holds one exit for that name; any other takes the next in turn.
+Budget and refusals are judged by the same rules as a crawl's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from rf_core.budget import Budget, Leave
+from rf_core.carousel import Carousel
+from rf_core.errors import DemoCredentialsError, ResiFactoryError, UnauthorizedError
+from rf_core.io.relay.riders import Denied, Ride
+from rf_core.lanes import Credential
+from rf_core.meter import Meter
+from rf_core.models import Batch, Order
+from rf_core.refusals import Cause, Refusal
+from rf_core.sessions import Sessions
+from rf_core.targets import domain_of
+
+SESSION_USER: Final = "session-"
+
+_VAIN_ORDERS: Final = 3
+_SESSION_MINUTES: Final = 10
+_ROOM_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a relay for other tools is to carry requests on.
+
+    Attributes:
+        rotate: How many requests a credential serves before the next; None is as long as it works.
+        live: Credentials in turn at once.
+        budget_bytes: What may be spent, or None.
+    """
+
+    pool: str | None = None
+    country: str | None = None
+    state: str | None = None
+    proxy_type: str = "rotating"
+    session_minutes: int | None = None
+    rotate: int | None = None
+    live: int = 16
+    budget_bytes: int | None = None
+
+    def order(self, *, sticky: bool = False) -> Order:
+        """The order for more credentials: for the turn, or for sessions."""
+        proxy_type, minutes = self.proxy_type, self.session_minutes
+        if sticky:
+            proxy_type = "mobile_sticky" if proxy_type.startswith("mobile") else "sticky"
+            minutes = minutes or _SESSION_MINUTES
+        return Order(self.pool, self.country, self.state, proxy_type, minutes, 2 * self.live)
+
+
+class Passengers:
+    """Who rides on what in one relay; a :class:`~rf_core.io.relay.riders.Riders`.
+
+    Args:
+        order: Sends an order and returns what came.
+        stop: Told, with a reason, when nothing more can be carried.
+    """
+
+    def __init__(
+        self,
+        terms: Terms,
+        meter: Meter,
+        *,
+        order: Callable[[Order], Awaitable[Batch]],
+        stop: Callable[[str], None],
+    ) -> None:
+        self._terms = terms
+        self._meter = meter
+        self._order = order
+        self._stop = stop
+        self.carousel = Carousel(terms.live, terms.rotate)
+        self.sessions = Sessions((terms.session_minutes or _SESSION_MINUTES) * 60.0)
+        self.budget = Budget(terms.budget_bytes) if terms.budget_bytes else None
+        self.verdicts: Counter[str] = Counter()
+        self.pool = terms.pool or ""
+        self.stopped = ""
+        self._reserved: dict[Ride, int] = {}
+        self._one_order = asyncio.Lock()
+        self._vain_orders = 0
+        self._was_refused = False
+        self._freed = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Passengers {len(self._reserved)} aboard, {self.carousel!r}>"
+
+    @property
+    def used(self) -> int:
+        """Distinct credentials that have served, those of sessions included."""
+        return self.carousel.used + self.sessions.begun
+
+    async def fill(self) -> None:
+        """Order credentials for the turn.
+
+        Raises:
+            ResiFactoryError: none can be had, with the way out.
+        """
+        batch = await self._order(self._terms.order())
+        self.pool = batch.pool
+        self.carousel.add(Credential(proxy, batch.pool) for proxy in batch.proxies)
+
+    # Riders
+
+    async def board(self, user: str, target: str) -> Ride | Denied:
+        """Find a credential for a request, once the budget has room for it."""
+        domain = domain_of(target) or target
+        try:
+            credential = await self._credential(user)
+        except ResiFactoryError as error:
+            return Denied(502, _one_line(error.message))
+        if credential is None:
+            return self._denied()
+        if not await self._has_room(domain):
+            return self._denied()
+        ride = Ride(0, credential.handle, credential)
+        self._reserved[ride] = self.budget.reserve(domain) if self.budget else 0
+        self._meter.spend(credential.pool, domain).requests += 1
+        return ride
+
+    def leave(self, ride: Ride, target: str, taken_bytes: int | None) -> None:
+        """Give back what was set aside and not used."""
+        reserved = self._reserved.pop(ride, 0)
+        if self.budget is not None:
+            self.budget.settle(domain_of(target) or target, reserved, taken_bytes)
+        if taken_bytes is not None:
+            self._vain_orders = 0
+        self._freed.set()
+
+    def refused(self, ride: Ride, refusal: Refusal) -> bool:
+        """Retire what the gateway will not have; an empty pool ends it all."""
+        self.verdicts[f"gateway_{refusal.cause}"] += 1
+        if refusal.cause is Cause.EXHAUSTED:
+            self.end("rf_balance_exhausted")
+        if refusal.cause is not Cause.AUTH:
+            return False
+        self._was_refused = True
+        self.carousel.refuse(ride.handle)
+        self.sessions.lose(ride.handle)
+        return True
+
+    def end(self, reason: str) -> None:
+        """Carry nothing more."""
+        if not self.stopped:
+            self.stopped = reason
+            self._freed.set()
+            self._stop(reason)
+
+    # Credentials
+
+    async def _credential(self, user: str) -> Credential | None:
+        key = user.removeprefix(SESSION_USER)
+        in_session = key != user and bool(key)
+        while not self.stopped:
+            found = self._held(key) if in_session else self.carousel.take()
+            if found is not None:
+                return found
+            async with self._one_order:
+                # Whoever was first has brought some for all.
+                found = self._held(key) if in_session else self.carousel.take()
+                if found is not None:
+                    return found
+                if not await self._order_more(in_session=in_session):
+                    return None
+        return None
+
+    def _held(self, key: str) -> Credential | None:
+        now = time.monotonic()
+        held = self.sessions.find(key, now) or self.sessions.begin(key, now)
+        return held.credential if held else None
+
+    async def _order_more(self, *, in_session: bool) -> bool:
+        """Order, unless the last few orders brought nothing but refusals."""
+        if self._was_refused:
+            self._was_refused = False
+            self._vain_orders += 1
+        if self._vain_orders > _VAIN_ORDERS:
+            self.end("rf_no_proxies")
+            return False
+        try:
+            if not in_session:
+                await self.fill()
+                return True
+            ordered_at = time.monotonic()
+            batch = await self._order(self._terms.order(sticky=True))
+        except DemoCredentialsError:
+            self.end("rf_demo_credentials")
+            raise
+        except UnauthorizedError:
+            self.end("rf_key_refused")
+            raise
+        self.sessions.add((Credential(proxy, batch.pool) for proxy in batch.proxies), ordered_at)
+        return True
+
+    # Money
+
+    async def _has_room(self, domain: str) -> bool:
+        """Wait, for a moment, until what is under way leaves room for one more."""
+        if self.budget is None:
+            return not self.stopped
+        until = time.monotonic() + _ROOM_SECONDS
+        while not self.stopped:
+            match self.budget.ask(domain, self._meter.billed_bytes):
+                case Leave.GO:
+                    return True
+                case Leave.SPENT:
+                    self.end("rf_budget_spent")
+                case Leave.WAIT:
+                    self._freed.clear()
+                    left = until - time.monotonic()
+                    try:
+                        async with asyncio.timeout(left):
+                            await self._freed.wait()
+                    except TimeoutError:
+                        return False
+        return False
+
+    def _denied(self) -> Denied:
+        match self.stopped:
+            case "rf_budget_spent":
+                return Denied(402, "the budget of this relay is spent")
+            case "rf_balance_exhausted" | "rf_demo_credentials":
+                return Denied(402, "the pool has no balance left")
+            case "rf_key_refused":
+                return Denied(502, "the API refused the key")
+            case "":
+                return Denied(503, "what is under way has taken all that is left of the budget")
+            case _:
+                return Denied(502, "no proxy is left that works")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200].encode("ascii", "replace").decode()
