@@ -34,29 +34,31 @@ _OBFUSCATED: Final = ("[email\u00a0protected]", "[email protected]")
 
 def discovery(document: Mapping[str, Any]) -> Discovery:
     """Read `GET /pools` (C-101, C-104)."""
-    targeting = _field(document, "targeting", dict, "$")
-    minutes = targeting.get("session_minutes")
-    minutes = minutes if isinstance(minutes, dict) else {}
     return Discovery(
         pools=tuple(
             Pool(
                 id=_field(entry, "id", str, path),
-                label=str(entry.get("label") or entry["id"]),
-                host=str(entry.get("host") or ""),
-                proxy_types=_texts(entry.get("proxy_types")),
+                label=_field(entry, "label", str, path) or entry["id"],
+                host=_field(entry, "host", str, path),
+                proxy_types=_texts(entry, "proxy_types", path),
                 extra=_rest(entry, "id", "label", "host", "proxy_types"),
             )
             for path, entry in _objects(document, "pools")
         ),
-        targeting=Targeting(
-            countries=_texts(targeting.get("countries")),
-            us_states=_texts(targeting.get("us_states")),
-            session_minutes_min=_int_or(minutes.get("min"), 1),
-            session_minutes_max=_int_or(minutes.get("max"), 1_440),
-            carriers=_texts(targeting.get("carriers")),
-            extra=_rest(targeting, "countries", "us_states", "session_minutes", "carriers"),
-        ),
+        targeting=_targeting(_field(document, "targeting", dict, "$"), "$.targeting"),
         extra=_rest(document, "pools", "targeting"),
+    )
+
+
+def _targeting(values: Mapping[str, Any], path: str) -> Targeting:
+    minutes = _field(values, "session_minutes", dict, path)
+    return Targeting(
+        countries=_texts(values, "countries", path),
+        us_states=_texts(values, "us_states", path),
+        session_minutes_min=_field(minutes, "min", int, f"{path}.session_minutes"),
+        session_minutes_max=_field(minutes, "max", int, f"{path}.session_minutes"),
+        carriers=_texts(values, "carriers", path),
+        extra=_rest(values, "countries", "us_states", "session_minutes", "carriers"),
     )
 
 
@@ -74,7 +76,7 @@ def usage(document: Mapping[str, Any]) -> Usage:
         DomainUsage(
             domain=_field(entry, "domain", str, path).lower(),
             bytes=_field(entry, "bytes", int, path),
-            requests=_int_or(entry.get("requests"), 0),
+            requests=_field(entry, "requests", int, path),
             extra=_rest(entry, "domain", "bytes", "requests"),
         )
         for path, entry in _objects(document, "top_domains")
@@ -89,11 +91,11 @@ def account(document: Mapping[str, Any]) -> Account:
     return Account(
         id=_field(document, "id", int, "$"),
         username=_field(document, "username", str, "$"),
-        scopes=_texts(_field(document, "scopes", list, "$")),
+        scopes=_texts(document, "scopes", "$"),
         balances=_balances(document, "$"),
-        key_name=str(key.get("name") or ""),
-        key_prefix=str(key.get("prefix") or ""),
-        key_last4=str(key.get("last4") or ""),
+        key_name=_field(key, "name", str, "$.key"),
+        key_prefix=_field(key, "prefix", str, "$.key"),
+        key_last4=_field(key, "last4", str, "$.key"),
         extra=_rest(document, "id", "username", "scopes", "balances", "key"),
     )
 
@@ -206,13 +208,12 @@ def _objects(document: Mapping[str, Any], name: str) -> Iterable[tuple[str, dict
         yield path, entry
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(str(item) for item in value) if isinstance(value, list) else ()
-
-
-def _int_or(value: Any, default: int) -> int:
-    usable = isinstance(value, int | float) and not isinstance(value, bool)
-    return int(value) if usable and abs(value) <= _LARGEST_WHOLE else default
+def _texts(document: Mapping[str, Any], name: str, path: str) -> tuple[str, ...]:
+    texts = _field(document, name, list, path)
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise _missing(f"{path}.{name}[{number}]", "str")
+    return tuple(texts)
 
 
 def _rest(document: Mapping[str, Any], *known: str) -> dict[str, Any]:

@@ -208,6 +208,7 @@ def test_a_second_list_of_proxies_is_not_passed_over():
 
 
 def test_memory_stays_bounded_by_what_no_honest_answer_holds():
+    """C-077"""
     for start in (b'{"proxies":"', b'{"proxies":[{"host":"', b'{"x":"'):
         harvest = Harvest()
         harvest.feed(start)

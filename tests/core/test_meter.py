@@ -29,6 +29,7 @@ def test_a_refusal_is_free_and_what_follows_waits_again():
 
 
 def test_pools_and_domains_have_accounts_of_their_own():
+    """C-171"""
     meter = Meter()
     for pool, domain in (("a", "x"), ("a", "y"), ("b", "x")):
         tally = Tally(meter, pool, domain)

@@ -7,20 +7,19 @@ from rf_core.errors import OrderError
 from rf_core.models import Order
 from rf_core.orders import check
 
-DISCOVERY = parsing.discovery(
-    {
-        "pools": [
-            {"id": "shop_premium", "label": "", "host": "", "proxy_types": ["rotating", "sticky"]},
-            {"id": "mobile", "label": "", "host": "", "proxy_types": ["mobile_sticky"]},
-        ],
-        "targeting": {
-            "countries": ["us", "gb", "de"],
-            "us_states": ["CA", "TX"],
-            "session_minutes": {"min": 5, "max": 60},
-            "carriers": [],
-        },
-    }
-)
+DOCUMENT = {
+    "pools": [
+        {"id": "shop_premium", "label": "", "host": "", "proxy_types": ["rotating", "sticky"]},
+        {"id": "mobile", "label": "", "host": "", "proxy_types": ["mobile_sticky"]},
+    ],
+    "targeting": {
+        "countries": ["us", "gb", "de"],
+        "us_states": ["CA", "TX"],
+        "session_minutes": {"min": 5, "max": 60},
+        "carriers": [],
+    },
+}
+DISCOVERY = parsing.discovery(DOCUMENT)
 
 
 def refused(order, discovery=DISCOVERY):
@@ -68,7 +67,7 @@ def test_a_near_miss_is_guessed():
 def test_a_long_list_is_cut():
     countries = tuple(f"c{number:03}" for number in range(200))
     targeting = parsing.discovery(
-        {"pools": [], "targeting": {"countries": list(countries)}}
+        DOCUMENT | {"targeting": DOCUMENT["targeting"] | {"countries": list(countries)}}
     ).targeting
     many = type(DISCOVERY)(pools=DISCOVERY.pools, targeting=targeting)
     error = refused(Order(country="xx"), many)

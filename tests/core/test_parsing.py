@@ -1,6 +1,7 @@
 """Documents of the API as models: tolerant of more, exact about less."""
 
 import contextlib
+import copy
 import json
 
 import pytest
@@ -25,6 +26,26 @@ POOLS = {
         "carriers": [],
     },
 }
+
+
+ACCOUNT = {
+    "id": 42,
+    "username": "jane",
+    "scopes": ["proxies:generate", "time:travel"],
+    "balances": {"shop": 1},
+    "key": {"name": "k", "prefix": "rf_live_", "last4": "x7kQ"},
+}
+
+
+def without(document, *path):
+    """The document without one of its fields."""
+    changed = copy.deepcopy(document)
+    *way, name = path
+    inner = changed
+    for step in way:
+        inner = inner[step]
+    del inner[name]
+    return changed
 
 
 def batch_of(proxies, answer_format="list", **changes):
@@ -80,6 +101,25 @@ def test_no_pools_at_all_is_a_list_like_any_other():
         (parsing.discovery, {"targeting": {}}, "$.pools"),
         (parsing.discovery, {"pools": [{"label": "x"}], "targeting": {}}, "$.pools[0].id"),
         (parsing.discovery, {"pools": ["x"], "targeting": {}}, "$.pools[0]"),
+        (parsing.discovery, without(POOLS, "targeting", "countries"), "$.targeting.countries"),
+        (parsing.discovery, without(POOLS, "targeting", "us_states"), "$.targeting.us_states"),
+        (parsing.discovery, without(POOLS, "targeting", "carriers"), "$.targeting.carriers"),
+        (
+            parsing.discovery,
+            without(POOLS, "targeting", "session_minutes", "min"),
+            "$.targeting.session_minutes.min",
+        ),
+        (parsing.discovery, without(POOLS, "pools", 0, "host"), "$.pools[0].host"),
+        (parsing.discovery, without(POOLS, "pools", 0, "label"), "$.pools[0].label"),
+        (parsing.discovery, without(POOLS, "pools", 0, "proxy_types"), "$.pools[0].proxy_types"),
+        (parsing.account, without(ACCOUNT, "key", "last4"), "$.key.last4"),
+        (parsing.account, without(ACCOUNT, "scopes"), "$.scopes"),
+        (parsing.account, ACCOUNT | {"scopes": ["a", 1]}, "$.scopes[1]"),
+        (
+            parsing.usage,
+            {"top_domains": [{"domain": "a", "bytes": 1}]},
+            "$.top_domains[0].requests",
+        ),
         (parsing.balance, {}, "$.balances"),
         (parsing.balance, {"balances": {"shop": "12"}}, "$.balances.shop"),
         (parsing.balance, {"balances": {"shop": True}}, "$.balances.shop"),
@@ -130,15 +170,7 @@ def test_usage_is_sorted_by_bytes_and_lower_case():
 
 def test_the_account_keeps_scopes_it_does_not_know():
     """C-014 C-105"""
-    account = parsing.account(
-        {
-            "id": 42,
-            "username": "jane",
-            "scopes": ["proxies:generate", "time:travel"],
-            "balances": {"shop": 1},
-            "key": {"name": "k", "prefix": "rf_live_", "last4": "x7kQ"},
-        }
-    )
+    account = parsing.account(ACCOUNT)
     assert account.scopes == ("proxies:generate", "time:travel")
     assert account.key_last4 == "x7kQ"
 
@@ -254,13 +286,6 @@ JSON = st.recursive(
     ),
     max_leaves=6,
 )
-ACCOUNT = {
-    "id": 1,
-    "username": "u",
-    "scopes": [],
-    "balances": {"shop": 1.5},
-    "key": {"name": "k", "prefix": "rf_live_", "last4": "abcd"},
-}
 USAGE = {"top_domains": [{"domain": "a.example", "bytes": 1, "requests": 1}]}
 DOCUMENTS = [
     (parsing.discovery, POOLS),

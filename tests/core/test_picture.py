@@ -15,7 +15,12 @@ DISCOVERY = parsing.discovery(
             {"id": "shop", "label": "Shop", "host": "gw", "proxy_types": ["rotating"]},
             {"id": "empty", "label": "", "host": "gw", "proxy_types": []},
         ],
-        "targeting": {},
+        "targeting": {
+            "countries": [],
+            "us_states": [],
+            "session_minutes": {"min": 1, "max": 1_440},
+            "carriers": [],
+        },
     }
 )
 CRAWL = CrawlReport(
@@ -73,6 +78,7 @@ def test_a_pool_that_the_newest_answer_does_not_name_is_gone():
 
 
 def test_what_our_crawls_spent_since_the_reading_is_taken_off():
+    """C-170"""
     readings = {"shop": [Reading(NOW - 5, 1_000_000, spent_bytes=400)]}
     (pool,) = take(readings=readings, latest=frozenset({"shop"}), spent={"shop": 1_400}).pools
     assert pool.spent_since_bytes == 1_000

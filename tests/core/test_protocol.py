@@ -126,7 +126,7 @@ HOSTILE = [b'{"a": NaN}', b'{"a": 1e999}', b'{"a": "\\ud800"}', b"[" * 100_000]
     ],
 )
 def test_every_documented_code_is_a_class_of_its_own(status, code, kind):
-    """C-131 C-141"""
+    """C-143 C-131 C-141"""
     with pytest.raises(kind) as caught:
         read(refusal(status, code))
     assert type(caught.value) is kind

@@ -40,7 +40,7 @@ from rf_core.refusals import (
     ],
 )
 def test_statuses_of_many_providers_name_one_cause(status, headers, cause):
-    """C-168, C-169: the same trouble has many statuses."""
+    """C-070 C-168, C-169: the same trouble has many statuses."""
     assert cause_of(status, headers) is cause
 
 

@@ -18,6 +18,7 @@ def sessions_with(count, *, lease=600.0, at=0.0):
 
 
 def test_a_session_keeps_its_credential_and_its_jar_until_its_lease_ends():
+    """C-163"""
     sessions = sessions_with(2)
     begun = sessions.begin("ada", 10.0)
     assert sessions.find("ada", 569.9) is begun

@@ -453,3 +453,14 @@ async def test_a_state_that_cannot_be_used_is_said_when_the_client_is_opened(
     with pytest.raises(StateError, match="symbolic link"):
         async with open_client(kind, settings_for(api.url)):
             pass
+
+
+async def test_connections_are_kept_and_few(api, client):
+    """C-152: one for calls in a row, ten at most however many ask at once"""
+    api.script = [OK]
+    for _ in range(5):
+        await client.me()
+    assert api.connections == 1
+    await asyncio.gather(*(client.me() for _ in range(40)))
+    assert api.connections <= 10
+    assert {request.line.rpartition(" ")[2] for request in api.requests} == {"HTTP/1.1"}

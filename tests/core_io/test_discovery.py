@@ -18,7 +18,12 @@ PROCESSES = 6
 HANG = {"kind": "hang", "when": "after"}
 POOLS = {
     "pools": [{"id": "shop", "label": "Shop", "host": "h", "proxy_types": ["rotating"]}],
-    "targeting": {"countries": ["us"], "us_states": [], "session_minutes": {}, "carriers": []},
+    "targeting": {
+        "countries": ["us"],
+        "us_states": [],
+        "session_minutes": {"min": 1, "max": 1_440},
+        "carriers": [],
+    },
 }
 
 

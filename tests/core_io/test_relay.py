@@ -14,6 +14,7 @@ GET = "GET http://shop.test/x HTTP/1.1"
 
 
 async def test_a_plain_request_goes_out_with_its_lanes_credential_and_comes_back():
+    """C-074"""
     async with Scripted(lambda _head: ok()) as gateway, Rig(gateway.port) as rig:
         answer = await rig.ask(GET, "Host: shop.test", "X-Mine: 1", lane=1)
     assert answer.endswith(b"hello")
@@ -64,6 +65,8 @@ async def test_one_client_connection_may_carry_many_lanes():
 
 @pytest.mark.parametrize("lane", [0, 1])
 async def test_a_tunnel_carries_bytes_both_ways_and_counts_them(lane):
+    """C-074"""
+
     async def echo(reader, writer):
         while data := await reader.read(65536):
             writer.write(data)

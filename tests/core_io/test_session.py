@@ -23,7 +23,12 @@ from rf_sandbox.sandbox import Sandbox
 
 POOLS = {
     "pools": [{"id": "shop", "label": "Shop", "host": "h", "proxy_types": ["rotating"]}],
-    "targeting": {"countries": ["us"], "us_states": [], "session_minutes": {}, "carriers": []},
+    "targeting": {
+        "countries": ["us"],
+        "us_states": [],
+        "session_minutes": {"min": 1, "max": 1_440},
+        "carriers": [],
+    },
 }
 BATCH = {
     "proxies": "h:1:u:hunter2",

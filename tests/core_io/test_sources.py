@@ -272,7 +272,18 @@ ACCOUNT = answer(
         "key": {"name": "k", "prefix": "rf_live_", "last4": "x7kQ"},
     },
 )
-POOLS = answer(200, {"pools": [], "targeting": {}})
+POOLS = answer(
+    200,
+    {
+        "pools": [],
+        "targeting": {
+            "countries": [],
+            "us_states": [],
+            "session_minutes": {"min": 1, "max": 1_440},
+            "carriers": [],
+        },
+    },
+)
 BALANCE = answer(200, {"balances": {"shop": 1}})
 USAGE = answer(200, {"top_domains": [{"domain": "a.example", "bytes": 5, "requests": 1}]})
 ANSWERS = {"me": ACCOUNT, "pools": POOLS, "balance": BALANCE, "usage?limit=100": USAGE}

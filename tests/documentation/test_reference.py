@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.contract import ROWS
+from support.contract_duties import DUTIES
 from support.contract_tests import named_by_tests
 from support.make_reference import PAGES, REFERENCE, redrawn
 
@@ -24,6 +25,14 @@ def test_every_row_of_the_contract_that_the_sandbox_plays_has_a_test():
     played = [row.id for row in ROWS if row.sandbox]
     tested = {one for one in known if any(t.startswith("sandbox/") for t in known[one])}
     assert [one for one in played if one not in tested] == []
+
+
+def test_every_row_that_asks_something_of_clients_has_a_test_of_one():
+    known = named_by_tests()
+    tested = {one for one in known if any(not t.startswith("sandbox/") for t in known[one])}
+    assert [one for one in DUTIES if one not in tested] == []
+    assert sorted(set(DUTIES) - {row.id for row in ROWS}) == []
+    assert [row.id for row in ROWS if not row.sandbox and row.id not in DUTIES] == []
 
 
 def test_no_test_names_a_row_that_is_not_there():

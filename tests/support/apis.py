@@ -41,12 +41,14 @@ class ScriptedApi:
     An entry may be bytes, or one of `hang` (never answers) and `reset` (closes without a word).
 
     Attributes:
+        connections: How many were made.
         asked: Set when a request has come.
     """
 
     script: list = field(default_factory=lambda: [answer()])
     requests: list[Request] = field(default_factory=list)
     port: int = 0
+    connections: int = 0
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __aenter__(self):
@@ -67,6 +69,7 @@ class ScriptedApi:
 
     async def _serve(self, reader, writer):
         self._open.add(writer)
+        self.connections += 1
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from support.contract import ROWS
+from support.contract_duties import DUTIES
 from support.contract_tests import named_by_tests
 
 from rf_core.variables import VARIABLES
@@ -116,8 +117,8 @@ def _short(reading):
 def _contract():
     known = named_by_tests()
     lines = [
-        "| id | the API says, or leaves open | `documented` | other readings | tests |",
-        "|---|---|---|---|---|",
+        "| id | the API says or leaves open | the client | `documented` | other readings | tests |",
+        "|---|---|---|---|---|---|",
     ]
     for row in ROWS:
         switches = [
@@ -125,14 +126,23 @@ def _contract():
             for name, facts in READINGS.items()
             if row.id in facts.contract
         ]
-        tests = known.get(row.id, [])
+        tests = _of_both(known.get(row.id, []))
         named = "; ".join(f"`{test}`" for test in tests[:_MOST_TESTS])
         more = f" and {len(tests) - _MOST_TESTS} more" if len(tests) > _MOST_TESTS else ""
         lines.append(
-            f"| {row.id} | {row.says} | {row.sandbox or 'asks of clients alone'} "
+            f"| {row.id} | {row.says} | {DUTIES.get(row.id, '')} "
+            f"| {row.sandbox or 'asks of clients alone'} "
             f"| {'; '.join(switches)} | {named}{more} |"
         )
     return {"contract": lines}
+
+
+def _of_both(tests):
+    """Some of the sandbox's tests and some of the client's first."""
+    ours = [test for test in tests if not test.startswith("sandbox/")]
+    shown = [test for test in tests if test not in ours][: _MOST_TESTS - len(ours[:1])]
+    shown += ours[: _MOST_TESTS - len(shown)]
+    return shown + [test for test in tests if test not in shown]
 
 
 def _site():

@@ -303,7 +303,12 @@ def test_a_strangers_text_steers_no_terminal(tmp_path):
         },
         "pools": {
             "pools": [{"id": HOSTILE, "label": HOSTILE, "host": HOSTILE, "proxy_types": [HOSTILE]}],
-            "targeting": {"countries": [HOSTILE], "us_states": [HOSTILE], "carriers": [HOSTILE]},
+            "targeting": {
+                "countries": [HOSTILE],
+                "us_states": [HOSTILE],
+                "carriers": [HOSTILE],
+                "session_minutes": {"min": 1, "max": 1_440},
+            },
         },
         "balance": {"balances": {HOSTILE: 1}},
         "usage?limit=100": {"top_domains": [{"domain": HOSTILE, "bytes": 1, "requests": 1}]},
