@@ -100,6 +100,11 @@ class Inventory(Sequence[Proxy]):
         kept = array("I", (at for n, at in enumerate(self._at) if n not in repeated))
         return self._view(kept, ())
 
+    def only(self, numbers: Iterable[int]) -> Inventory:
+        """Return a view of those of these numbers, in that order."""
+        at = self._at
+        return self._view(array("I", (at[number] for number in numbers)), None)
+
     def lines(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Walk over raw lines, without their ends: secrets, for writers and stores."""
         blob, starts = self._blob, self._starts

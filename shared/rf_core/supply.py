@@ -70,9 +70,13 @@ def is_low(left: int, demanded: int) -> bool:
     return left < demanded
 
 
-def fitting(demands: Sequence[int]) -> int:
-    """Return how many of these demands, from the first on, fit into one order (C-039)."""
-    total = 0
+def fitting(demands: Sequence[int], own: int = 0) -> int:
+    """Return how many of these demands, from the first on, fit into one order (C-039).
+
+    Args:
+        own: What whoever sends it wants, which comes first.
+    """
+    total = own
     for number, quantity in enumerate(demands):
         total += quantity
         if total > MAX_QUANTITY:

@@ -281,11 +281,17 @@ async def test_a_month_later_a_crawl_is_forgotten(session):
     assert [crawl.id for crawl in await session.crawls()] == ["c2"]
 
 
-async def test_the_key_and_the_passwords_are_in_no_file(session, sandbox, tmp_path):
+async def test_the_key_is_in_no_file_and_passwords_are_where_only_their_owner_reads(
+    session, sandbox, tmp_path
+):
     batch = await session.order(Order(quantity=3))
     await session.discovery()
     await session.aclose()
-    secrets = [sandbox.key, *(proxy.password.reveal() for proxy in batch.proxies)]
-    for path in filter(lambda path: path.is_file(), tmp_path.rglob("*")):
+    passwords = [proxy.password.reveal() for proxy in batch.proxies]
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    private = [path for path in files if path.parent.name == "inventory"]
+    assert [path.stat().st_mode & 0o777 for path in (*private, private[0].parent)] == [0o600, 0o700]
+    for path in files:
         content = path.read_bytes()
-        assert not any(secret.encode() in content for secret in secrets), path
+        assert sandbox.key.encode() not in content, path
+        assert path in private or not any(word.encode() in content for word in passwords), path

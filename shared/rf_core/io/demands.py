@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rf_core.supply import KEPT_SECONDS, Spec, fitting, shares
+from rf_core.supply import KEPT_SECONDS, Spec, fitting
 
 _MOST_STOCKS: Final = 16
 _MOST_BYTES: Final = 256 * 1024 * 1024
@@ -36,7 +36,8 @@ class Share:
 
     Attributes:
         facts: What the answer to the order said, as a document.
-        left: How many are still there for others, and as many as one likes when it is None.
+        made_at: When that came (Unix seconds).
+        left: How many are still there for others; None when more would be the same ones again.
     """
 
     file: str
@@ -45,6 +46,7 @@ class Share:
     pool: str
     targeting: str
     facts: Mapping[str, Any]
+    made_at: float
     left: int | None = 0
 
 
@@ -56,6 +58,7 @@ class NewStock:
         is_default: Whether it was ordered without naming a pool (C-036).
         kept: Whether what is spare may be handed out later.
         asked: How many were ordered; fewer may have come.
+        taken: How many of them have been given away.
     """
 
     key: str
@@ -65,6 +68,7 @@ class NewStock:
     kept: bool
     asked: int
     count: int
+    taken: int
     bytes: int
     file: str
     facts: Mapping[str, Any]
@@ -73,12 +77,36 @@ class NewStock:
 def take(
     connection: sqlite3.Connection, key: str, spec: Spec, quantity: int, now: Now
 ) -> Share | None:
-    """Take credentials out of stock, if there are enough, or all that there are to be had.
+    """Take credentials out of stock, if there are enough.
 
-    Nothing is taken of a pool that has been seen empty since: what the API says of it now counts.
+    When fewer had come than were ordered the server has no others: they go round once more (C-067,
+    C-072). Nothing is taken of a pool that has been seen empty since: what the API says of it now
+    counts.
     """
-    row = connection.execute(
-        "SELECT id, file, pool, taken, count, asked, facts FROM stocks WHERE key = ? "
+    row = _find(connection, key, spec, quantity, now)
+    if row is None:
+        return None
+    stock, file, pool, taken, count, asked, made_at, facts = row
+    short = count < asked
+    first = taken if count - taken >= quantity else 0
+    last = min(count, first + quantity)
+    connection.execute("UPDATE stocks SET taken = ? WHERE id = ?", (last, stock))
+    left = None if short else count - last
+    return Share(file, first, last, pool, spec.targeting, json.loads(facts), made_at, left)
+
+
+def is_stocked(
+    connection: sqlite3.Connection, key: str, spec: Spec, quantity: int, now: Now
+) -> bool:
+    """Whether so many could be taken."""
+    return _find(connection, key, spec, quantity, now) is not None
+
+
+def _find(
+    connection: sqlite3.Connection, key: str, spec: Spec, quantity: int, now: Now
+) -> tuple[Any, ...] | None:
+    row: tuple[Any, ...] | None = connection.execute(
+        "SELECT id, file, pool, taken, count, asked, made_at, facts FROM stocks WHERE key = ? "
         "AND targeting = ? AND kept AND (pool = ? OR (? IS NULL AND is_default)) "
         "AND (count - taken >= ? OR count < asked) AND count > 0 AND made_at BETWEEN ? AND ? "
         "AND NOT EXISTS (SELECT 1 FROM balances AS seen WHERE seen.key = stocks.key "
@@ -95,16 +123,7 @@ def take(
             now.wall + _AHEAD_SECONDS,
         ),
     ).fetchone()
-    if row is None:
-        return None
-    stock, file, pool, taken, count, asked, facts = row
-    short = count < asked
-    first = 0 if short else taken
-    last = min(count, first + quantity)
-    if not short:
-        connection.execute("UPDATE stocks SET taken = ? WHERE id = ?", (last, stock))
-    left = None if short else count - last
-    return Share(file, first, last, pool, spec.targeting, json.loads(facts), left)
+    return row
 
 
 def ask(connection: sqlite3.Connection, key: str, spec: Spec, quantity: int, until: Now) -> int:
@@ -134,50 +153,59 @@ def leave(connection: sqlite3.Connection, demand: int) -> None:
     connection.execute("DELETE FROM demands WHERE id = ?", (demand,))
 
 
-def look(connection: sqlite3.Connection, demand: int) -> Share | dict[str, Any] | None:
-    """Return what a demand has got: a share, the document of an error, or None so far."""
+class Free:
+    """Nothing has come, and nobody is on it."""
+
+
+def look(
+    connection: sqlite3.Connection, demand: int, lease: str, now: Now
+) -> Share | dict[str, Any] | Free | None:
+    """Return what a demand has got: a share, or the document of an error.
+
+    Nothing so far is None while somebody holds that lease, and `Free` when nobody does.
+    """
     row = connection.execute(
-        "SELECT failure, file, first, last, pool, targeting, facts FROM demands "
+        "SELECT failure, file, first, last, pool, targeting, facts, made_at FROM demands "
         "LEFT JOIN stocks ON stocks.id = demands.stock WHERE demands.id = ?",
         (demand,),
     ).fetchone()
-    if row is None:
-        return None
-    failure, file, first, last, pool, targeting, facts = row
-    if failure is not None:
-        document: dict[str, Any] = json.loads(failure)
-        return document
-    return None if file is None else Share(file, first, last, pool, targeting, json.loads(facts))
-
-
-def again(connection: sqlite3.Connection, demand: int) -> None:
-    """Get back into line: what was got is not there any more."""
-    connection.execute(
-        "UPDATE demands SET stock = NULL, first = NULL, last = NULL WHERE id = ?", (demand,)
-    )
+    if row is not None:
+        failure, file, first, last, pool, targeting, facts, made_at = row
+        if failure is not None:
+            document: dict[str, Any] = json.loads(failure)
+            return document
+        if file is not None:
+            return Share(file, first, last, pool, targeting, json.loads(facts), made_at)
+    held = connection.execute(
+        "SELECT 1 FROM leases WHERE name = ? AND until > ? AND boot = ?",
+        (lease, now.boottime, now.boot),
+    ).fetchone()
+    return Free() if held is None else None
 
 
 def collect(
-    connection: sqlite3.Connection, key: str, spec: Spec, own: int | None, now: Now
+    connection: sqlite3.Connection, key: str, spec: Spec, mine: int | None, now: Now, *, own: int
 ) -> list[tuple[int, int]]:
-    """Return the demands that one order can meet, the leader's own first: (number, quantity)."""
+    """Return the demands of others that an order can meet besides one's own: (number, quantity)."""
     rows = connection.execute(
         "SELECT id, quantity FROM demands WHERE key = ? AND spec = ? AND boot = ? "
-        "AND stock IS NULL AND failure IS NULL AND (alive_until >= ? OR id = ?) "
-        "ORDER BY id <> ?, id",
-        (key, spec.name, now.boot, now.boottime, own, own),
+        "AND stock IS NULL AND failure IS NULL AND alive_until >= ? AND id IS NOT ? ORDER BY id",
+        (key, spec.name, now.boot, now.boottime, mine),
     ).fetchall()
-    return rows[: fitting([quantity for _, quantity in rows])]
+    return rows[: fitting([quantity for _, quantity in rows], own)]
 
 
 def fill(
     connection: sqlite3.Connection,
     new: NewStock,
-    demands: Sequence[tuple[int, int]],
+    slices: Sequence[tuple[int, int, int]],
     now: Now,
 ) -> list[str]:
-    """Put what came into stock and give each demand its share; return files to remove."""
-    wanted = sum(quantity for _, quantity in demands)
+    """Put what came into stock and give demands their share; return files to remove.
+
+    Args:
+        slices: (demand, first, last) of each.
+    """
     cursor = connection.execute(
         "INSERT INTO stocks (key, targeting, pool, is_default, kept, made_at, asked, count, taken,"
         " bytes, file, facts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -190,19 +218,15 @@ def fill(
             now.wall,
             new.asked,
             new.count,
-            min(wanted, new.count),
+            new.taken,
             new.bytes,
             new.file,
             json.dumps(new.facts),
         ),
     )
-    slices = shares(new.count, [quantity for _, quantity in demands])
     connection.executemany(
         "UPDATE demands SET stock = ?, first = ?, last = ? WHERE id = ? AND stock IS NULL",
-        [
-            (cursor.lastrowid, first, last, demand)
-            for (demand, _), (first, last) in zip(demands, slices, strict=True)
-        ],
+        [(cursor.lastrowid, first, last, demand) for demand, first, last in slices],
     )
     return _clear_out(connection, now)
 
@@ -220,14 +244,34 @@ def fail(
     )
 
 
-def spoil(connection: sqlite3.Connection, key: str, spec: Spec, *, older_than: float) -> list[str]:
-    """Keep nothing any more that came before then; return files to remove."""
+def spoil(
+    connection: sqlite3.Connection, key: str, spec: Spec, handed: Collection[str]
+) -> list[str]:
+    """Keep nothing any more that is no newer than these files; return files to remove.
+
+    If none of them is there any more, somebody has done so before. Without any, all of it goes.
+    """
+    marks = ", ".join("?" * len(handed))
+    newest = f"(SELECT MAX(made_at) FROM stocks WHERE file IN ({marks}))"  # noqa: S608 - marks only
     rows = connection.execute(
-        "DELETE FROM stocks WHERE key = ? AND targeting = ? AND made_at <= ? "
-        "AND (pool = ? OR (? IS NULL AND is_default)) RETURNING file",
-        (key, spec.targeting, older_than, spec.pool, spec.pool),
+        "DELETE FROM stocks WHERE key = ? AND targeting = ? "  # noqa: S608 - marks only
+        f"AND (pool = ? OR (? IS NULL AND is_default)) AND (? OR made_at <= {newest}) "
+        "RETURNING file",
+        (key, spec.targeting, spec.pool, spec.pool, not handed, *handed),
     ).fetchall()
     return [file for (file,) in rows]
+
+
+def refuse(connection: sqlite3.Connection, key: str, name: str, now: Now) -> None:
+    """Note that a credential of this name did not work; it is in no stock made before now."""
+    connection.execute("DELETE FROM refusals WHERE at < ?", (now.wall - KEPT_SECONDS,))
+    connection.execute("INSERT OR REPLACE INTO refusals VALUES (?, ?, ?)", (key, name, now.wall))
+
+
+def refused_since(connection: sqlite3.Connection, key: str, at: float) -> frozenset[str]:
+    """Name the credentials that did not work at that time or later."""
+    rows = connection.execute("SELECT name FROM refusals WHERE key = ? AND at >= ?", (key, at))
+    return frozenset(name for (name,) in rows)
 
 
 def files(connection: sqlite3.Connection) -> list[str]:

@@ -68,5 +68,11 @@ CREATE TABLE stocks (
 CREATE INDEX stocks_by_targeting ON stocks (key, targeting);
 """
 
-MIGRATIONS: Final = (_FIRST, _PACKED_WINDOWS, _SHARED_ORDERS)
+_REFUSED_CREDENTIALS: Final = """
+CREATE TABLE refusals (
+    key TEXT NOT NULL, name TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (key, name)
+) STRICT;
+"""
+
+MIGRATIONS: Final = (_FIRST, _PACKED_WINDOWS, _SHARED_ORDERS, _REFUSED_CREDENTIALS)
 """Each makes the next version of the one before; the version is how many were applied."""

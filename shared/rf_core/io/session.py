@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
 
 from rf_core import orders
 from rf_core.errors import (
-    DemoCredentialsError,
     InsufficientScopeError,
     InvalidRequestError,
     OrderError,
@@ -16,6 +16,8 @@ from rf_core.errors import (
     ResiFactoryError,
 )
 from rf_core.governor import Priority
+from rf_core.harvest import Harvest
+from rf_core.inventory import Delivery
 from rf_core.io import records
 from rf_core.io.afterwards import Afterwards
 from rf_core.io.cache import DiscoveryCache
@@ -23,9 +25,10 @@ from rf_core.io.client import AsyncClient
 from rf_core.io.clock import Clock, SystemClock
 from rf_core.io.discovery import SharedDiscovery
 from rf_core.io.leases import Leases
+from rf_core.io.orders import Account, Orders
 from rf_core.io.state import State
 from rf_core.io.windows import Windows, session_holder
-from rf_core.models import Batch, Discovery, Order
+from rf_core.models import Batch, Discovery, Order, Proxy
 from rf_core.protocol import WINDOW_SECONDS
 from rf_core.redaction import fingerprint, mask_key
 from rf_core.settings import Settings
@@ -47,7 +50,7 @@ class Session:
     Attributes:
         key: The key's fingerprint; `masked_key` is fit to show.
         closing: What is closed with the session, before its own parts.
-        listing: Its discovery.
+        listing: Its discovery; `orders` what it orders.
     """
 
     def __init__(
@@ -87,6 +90,14 @@ class Session:
             leases=self._leases,
             clock=self.clock,
         )
+        self.orders = Orders(
+            Account(self.key, settings.base_url),
+            send=self._send,
+            state=self.state,
+            leases=self._leases,
+            clock=self.clock,
+            afterwards=self._afterwards,
+        )
 
     def __repr__(self) -> str:
         return f"<Session {self.holder} {self.masked_key} {self.settings.base_url}>"
@@ -110,6 +121,7 @@ class Session:
     async def aclose(self) -> None:
         """Close everything. Repeatable."""
         await self.listing.close()
+        await self.orders.close()
         await self.closing.aclose()
         await self._afterwards.close()
         await self.client.aclose()
@@ -155,26 +167,60 @@ class Session:
                 raise
             return orders.check(order, await self._discovery_after(refusal))
 
-    async def order(self, order: Order) -> Batch:
-        """Check an order against discovery, spend one slot on it, and return working credentials.
+    async def deliver(self, order: Order, *, fresh: bool = False) -> Delivery:
+        """Check an order and return working credentials: from stock, or by one call for everybody.
+
+        They are shared out among the processes of this machine; nobody gets what another has got,
+        unless the server has no others.
+
+        Args:
+            fresh: Those that this session has had do not work: nothing that came with them.
 
         Raises:
             OrderError: it names what is not listed; no call was spent on it.
             DemoCredentialsError: the pool has no balance.
             ResiFactoryError: what else the API or the network said.
         """
+        return await self._checked(order, lambda checked: self.orders.get(checked, fresh=fresh))
+
+    async def order(self, order: Order, *, fresh: bool = False) -> Batch:
+        """Do the same, for few of them: as objects."""
+        return (await self.deliver(order, fresh=fresh)).batch()
+
+    async def generate(
+        self, order: Order, harvest: Harvest | None = None, *, priority: Priority = "normal"
+    ) -> Delivery:
+        """Check an order and send it by a call of its own: new credentials that nobody shares.
+
+        Demo credentials come back marked (C-068).
+
+        Args:
+            harvest: Takes the answer in; its `count` tells how far it is.
+        """
+        sink = harvest or Harvest()
+        return await self._checked(
+            order, lambda checked: self.client.generate_into(sink, checked, priority=priority)
+        )
+
+    async def refused(self, proxy: Proxy) -> None:
+        """Say that a credential does not work: it comes out of no stock any more."""
+        await self.orders.refuse(proxy)
+
+    async def _checked(
+        self, order: Order, send: Callable[[Order], Awaitable[Delivery]]
+    ) -> Delivery:
         checked = await self.check(order)
         try:
-            batch = await self.client.generate(checked)
+            return await send(checked)
         except (PoolNotAvailableError, InvalidRequestError) as refusal:
             # Discovery may have been out of date: look again once, and say what is valid now.
             again = orders.check(order, await self._discovery_after(refusal))
             if again == checked:
                 raise refusal from None
-            batch = await self.client.generate(again)
-        if batch.is_demo:
-            raise DemoCredentialsError(batch.pool)
-        return batch
+            return await send(again)
+
+    async def _send(self, order: Order, priority: Priority) -> Delivery:
+        return await self.client.generate_into(Harvest(), order, priority=priority)
 
     async def _discovery_for_orders(
         self, *, refresh: bool = False
