@@ -37,7 +37,11 @@ STATS: Final = (
     Stat(
         "rf/requests/direct", "Requests sent without one, on purpose", lambda c: c.direct_requests
     ),
-    Stat("rf/orders", "Orders of credentials", lambda c: c.supply.orders),
+    Stat(
+        "rf/orders",
+        "Orders; one call may serve many crawls",
+        lambda c: c.supply.orders,
+    ),
     Stat("rf/proxies/live", "Lanes with a working credential", lambda c: c.supply.lanes.live),
     Stat("rf/proxies/used", "Distinct credentials used", lambda c: c.supply.lanes.used),
     Stat("rf/exits/distinct", "Exits that were asked for", lambda c: c.exits),

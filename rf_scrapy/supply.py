@@ -55,7 +55,7 @@ class Supply:
         self.pool = settings.pool or ""
         self.orders: int = 0
         self.lanes: Lanes = Lanes(settings.live_proxies, settings.rotate)
-        self.sessions: CrawlSessions = CrawlSessions(settings, self._send)
+        self.sessions: CrawlSessions = CrawlSessions(settings, self._order_for_sessions)
         self._refilling: asyncio.Task[None] | None = None
         self._refills = 0
         self._trouble = judge(Who.API, Cause.OTHER)
@@ -75,35 +75,37 @@ class Supply:
 
     # Orders
 
-    async def order(self) -> None:
+    async def order(self, *, fresh: bool = False) -> None:
         """Order credentials and put them on lanes.
+
+        Args:
+            fresh: Those there were do not work.
 
         Raises:
             ResiFactoryError: none could be had.
         """
         settings = self._settings
-        self._take_in(
-            await self._send(
-                Order(
-                    pool=settings.pool,
-                    country=settings.country,
-                    state=settings.state,
-                    proxy_type=settings.proxy_type,
-                    session_minutes=settings.session_minutes,
-                    quantity=settings.quantity or 2 * settings.live_proxies,
-                )
-            )
+        order = Order(
+            pool=settings.pool,
+            country=settings.country,
+            state=settings.state,
+            proxy_type=settings.proxy_type,
+            session_minutes=settings.session_minutes,
+            quantity=settings.quantity or 2 * settings.live_proxies,
         )
+        delivery = await self._open_session().deliver(order, fresh=fresh)
+        self.orders += 1
+        self.pool = delivery.facts.pool
+        self.lanes.stock(delivery.proxies, self.pool)
 
-    async def _send(self, order: Order) -> Batch:
-        assert self.session is not None  # noqa: S101 - open, narrows for the type checker
-        batch = await self.session.order(order)
+    async def _order_for_sessions(self, order: Order) -> Batch:
+        batch = await self._open_session().order(order)
         self.orders += 1
         return batch
 
-    def _take_in(self, batch: Batch) -> None:
-        self.pool = batch.pool
-        self.lanes.add(Credential(proxy, batch.pool) for proxy in batch.proxies)
+    def _open_session(self) -> Session:
+        assert self.session is not None  # noqa: S101 - open, narrows for the type checker
+        return self.session
 
     def refill(self) -> bool:
         """Order more credentials in the background; False when that has been tried often enough."""
@@ -118,7 +120,7 @@ class Supply:
 
     async def _refill(self) -> None:
         try:
-            await self.order()
+            await self.order(fresh=True)
         except ResiFactoryError as error:
             logger.error("No more proxies: %s", error)
             rule = of_error(error)
@@ -164,7 +166,12 @@ class Supply:
                 await self._turned.wait()
 
     def refuse(self, handle: str) -> None:
-        """Never use a credential again; its lanes get the next one, its connections are closed."""
+        """Never use a credential again; its lanes get the next one, its connections are closed.
+
+        Other crawls do not get it out of the stock that they share either.
+        """
+        if (dead := self.lanes.credential(handle)) is not None and self.session is not None:
+            self.spawn(self.session.refused(dead.proxy))
         for lane in self.lanes.refuse(handle):
             self._renew(lane)
         if not self.sessions.known.lose(handle) and not self.lanes.spare:

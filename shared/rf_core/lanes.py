@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
@@ -38,6 +38,15 @@ class Credential:
         """Eight hex digits that name this credential in stats, ledger and monitor."""
         name = f"{self.proxy.host}:{self.proxy.port}:{self.proxy.username}".encode()
         return hashlib.blake2b(name, digest_size=4).hexdigest()
+
+
+@dataclass(slots=True)
+class _Stock:
+    """What an order brought, and how much of it has been looked at."""
+
+    proxies: Sequence[Proxy]
+    pool: str
+    taken: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -93,6 +102,7 @@ class Lanes:
         self._lanes = tuple(Lane(number) for number in range(size))
         self._held = tuple(Lane(number) for number in range(size, 2 * size))
         self._spare: deque[Credential] = deque()
+        self._stocks: deque[_Stock] = deque()
         self._good: dict[str, Credential] = {}
         self._refused: set[str] = set()
         self._used: set[str] = set()
@@ -109,7 +119,7 @@ class Lanes:
     def __repr__(self) -> str:
         return (
             f"<Lanes {self.live}/{len(self._lanes)} live, "
-            f"{len(self._spare)} spare, {len(self._refused)} refused>"
+            f"{self.spare} spare, {len(self._refused)} refused>"
         )
 
     @property
@@ -124,8 +134,8 @@ class Lanes:
 
     @property
     def spare(self) -> int:
-        """Credentials never used yet."""
-        return len(self._spare)
+        """Credentials never used yet; repeats among them are found when it is their turn."""
+        return len(self._spare) + sum(len(one.proxies) - one.taken for one in self._stocks)
 
     @property
     def used(self) -> int:
@@ -139,18 +149,42 @@ class Lanes:
 
     def add(self, credentials: Iterable[Credential]) -> int:
         """Take in what an order brought; return how many of them were new."""
-        fresh = 0
-        for credential in credentials:
-            handle = credential.handle
-            if handle in self._good or handle in self._refused:
+        fresh = sum(self._add(credential) for credential in credentials)
+        self._fill_lanes()
+        return fresh
+
+    def stock(self, proxies: Sequence[Proxy], pool: str) -> None:
+        """Take in what an order brought, however many: objects are made when it is their turn."""
+        self._stocks.append(_Stock(proxies, pool))
+        self._draw()
+        self._fill_lanes()
+
+    def _add(self, credential: Credential) -> bool:
+        handle = credential.handle
+        if handle in self._good or handle in self._refused:
+            return False
+        self._good[handle] = credential
+        self._spare.append(credential)
+        return True
+
+    def _draw(self) -> None:
+        """Have as many spare as there are lanes, for as long as stocks last."""
+        while self._stocks and len(self._spare) < len(self._lanes):
+            stock = self._stocks[0]
+            if stock.taken == len(stock.proxies):
+                self._stocks.popleft()
                 continue
-            self._good[handle] = credential
-            self._spare.append(credential)
-            fresh += 1
+            self._add(Credential(stock.proxies[stock.taken], stock.pool))
+            stock.taken += 1
+
+    def _fill_lanes(self) -> None:
         for lane in self._lanes:
             if lane.credential is None and not lane.in_flight:
                 self.renew(lane)
-        return fresh
+
+    def credential(self, handle: str) -> Credential | None:
+        """Return the credential of that name, if it is in use and works."""
+        return self._good.get(handle)
 
     def lane(self, number: int) -> Lane | None:
         """Return the lane of that number, or None."""
@@ -286,7 +320,9 @@ class Lanes:
     def _next_credential(self, banned: AbstractSet[str]) -> Credential | None:
         """A new one, or else the one that has rested longest, in no other lane if possible."""
         if self._spare:
-            return self._spare.popleft()
+            credential = self._spare.popleft()
+            self._draw()
+            return credential
         taken = Counter(lane.handle for lane in self._lanes if not lane.retired)
         # As many as there are lanes are in lanes: the search soon ends, but for those banned.
         handle = next((one for one in self._good if not taken[one] and one not in banned), None)

@@ -64,6 +64,50 @@ def test_a_refused_credential_ordered_again_is_not_taken_in():
     assert lanes.take("a:80") is None
 
 
+class Looked(list):
+    """Proxies that know how many of them have been looked at."""
+
+    def __getitem__(self, index):
+        self.seen = max(getattr(self, "seen", 0), index + 1)
+        return super().__getitem__(index)
+
+
+def test_of_a_large_order_only_what_is_used_becomes_objects():
+    proxies = Looked(one.proxy for one in credentials(1_000))
+    lanes = Lanes(4)
+    lanes.stock(proxies, "shop")
+    assert proxies.seen == 8, "one for each lane, and one to spare for each"
+    assert lanes.spare == 996
+    for lane in lanes.refuse(next(iter(lanes)).handle):
+        lanes.renew(lane)
+    assert proxies.seen == 9
+    assert len({lane.handle for lane in lanes}) == 4
+
+
+def test_stocks_are_used_up_one_after_the_other_and_repeats_passed_over():
+    """C-072"""
+    lanes = Lanes(1, requests_each=1)
+    for _ in range(2):
+        lanes.stock([one.proxy for one in credentials(3)], "shop")
+    used = []
+    for _ in range(6):
+        lane = lanes.take("a:80")
+        used.append(lane.handle)
+        assert lanes.release(lane, "a:80")
+        lanes.renew(lane)
+    assert used[:3] == used[3:] == [one.handle for one in credentials(3)]
+    assert lanes.spare == 0
+
+
+def test_a_credential_is_known_by_its_name_until_it_is_refused():
+    lanes = Lanes(1)
+    (one,) = credentials(1)
+    lanes.add([one])
+    assert lanes.credential(one.handle) == one
+    lanes.refuse(one.handle)
+    assert lanes.credential(one.handle) is None
+
+
 def test_a_lane_in_use_is_never_renewed():
     lanes = Lanes(1)
     lanes.add(credentials(2))
@@ -100,11 +144,13 @@ def test_a_handle_is_no_secret_and_tells_credentials_apart():
 @given(
     size=st.integers(1, 5),
     stock=st.integers(0, 8),
+    added=st.integers(0, 8),
     steps=st.lists(st.tuples(st.sampled_from("trx"), st.integers(0, 9)), max_size=60),
 )
-def test_whatever_happens_no_refused_credential_gets_a_new_request(size, stock, steps):
+def test_whatever_happens_no_refused_credential_gets_a_new_request(size, stock, added, steps):
     lanes = Lanes(size)
-    lanes.add(credentials(stock))
+    lanes.add(credentials(added))
+    lanes.stock([one.proxy for one in credentials(stock)], "shop")
     flying, refused = [], set()
     for action, pick in steps:
         if action == "t":
