@@ -11,6 +11,7 @@ from support.customers import Customers
 from rf_core.errors import DemoCredentialsError, ResponseError, StateError
 from rf_core.inventory import BatchFacts, Delivery, Inventory
 from rf_core.io import answers
+from rf_core.io.client import AsyncClient
 from rf_core.io.session import Session
 from rf_core.models import MAX_QUANTITY, Order, Proxy
 from rf_core.redaction import Secret
@@ -316,7 +317,9 @@ def held_open(session, monkeypatch):
     session.holding.execute("BEGIN IMMEDIATE")
     session.closing.callback(session.holding.close)
     # Slots are another matter: without them nothing is sent.
-    session.client._windows = None
+    bare = AsyncClient(session.settings, windows=None)
+    session.closing.push_async_callback(bare.aclose)
+    session.client.generate_into = bare.generate_into
 
 
 def execute(session, statement):
