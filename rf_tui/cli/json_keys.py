@@ -111,5 +111,16 @@ JSON_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         "pool": "the pool that pays",
         "url": "the proxy URL with its secret; with `--print-url` only",
     },
+    "doctor": {
+        "ok": "whether nothing failed and nothing leaks",
+        "exit_code": "the exit code",
+        "checks[].area": "what was looked at",
+        "checks[].level": "`ok`, `warning` or `failed`",
+        "checks[].text": "what was found, one sentence",
+        "checks[].way_out": "what to do about it, or empty",
+        "leaks[].file": "a file with a secret, relative to `--leaks`",
+        "leaks[].kind": "the kind of secret",
+        "leaks[].written": "how it is written: `plain`, `url-encoded`, `base64` or `hex`",
+    },
 }
 """Command → key → what it says. Bytes are integers, times Unix seconds."""

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "forecast": ("rf_tui.cli.forecast:forecast", "How long each pool lasts, as an interval."),
     "relay": ("rf_tui.cli.relay:relay", "A metered loopback proxy for any other tool."),
     "run": ("rf_tui.cli.running:run", "Run a command through it, and say what it cost."),
+    "doctor": ("rf_tui.cli.doctor:doctor", "What works, what does not, and the way out of it."),
     "sandbox": (
         "rf_tui.cli.sandbox:sandbox",
         "The API, a metering gateway and a site on loopback.",

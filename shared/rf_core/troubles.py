@@ -128,7 +128,7 @@ _CODE_BY_ERROR: Final[tuple[tuple[type[ResiFactoryError], str], ...]] = (
 )
 """What an error of a call is to whoever watches; any other is `api_unclear`."""
 
-_MISSED_BY_SCOPE: Final[Mapping[str, str]] = {
+MISSED_BY_SCOPE: Final[Mapping[str, str]] = {
     "usage:read": "domains cannot be shown, and balances come from the identity check.",
     "pools:read": "pools and targeting values cannot be listed.",
     "proxies:generate": "it cannot order proxies.",
@@ -146,7 +146,7 @@ def trouble_of(error: ResiFactoryError, part: str, *, now: float) -> Trouble:
     detail = printable(redact(error.message), 300)
     code = next((code for kind, code in _CODE_BY_ERROR if isinstance(error, kind)), _UNCLEAR)
     if isinstance(error, InsufficientScopeError):
-        missed = _MISSED_BY_SCOPE.get(error.scope, "some things cannot be shown.")
+        missed = MISSED_BY_SCOPE.get(error.scope, "some things cannot be shown.")
         return Trouble(code, now, about=error.scope, detail=missed)
     if isinstance(error, StateError):
         return Trouble(code, now, detail=str(error))

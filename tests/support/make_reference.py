@@ -11,6 +11,7 @@ from support.contract import ROWS
 from support.contract_duties import DUTIES
 from support.contract_tests import named_by_tests
 
+from rf_core.checkup import AREAS
 from rf_core.variables import VARIABLES
 from rf_core.verdicts import RULES as VERDICTS
 from rf_core.verdicts import Action, What
@@ -191,6 +192,11 @@ def _commands():
                 f"| `{_usage(name)}` | {about} | {_options(name)} |"
                 for name, (_where, about) in COMMANDS.items()
             ),
+        ],
+        "doctor": [
+            "| area | what is looked at |",
+            "|---|---|",
+            *(f"| `{area}` | {about} |" for area, about in AREAS.items()),
         ],
         "exit codes": [
             "| code | meaning |",
