@@ -111,8 +111,8 @@ class Incoming:
         self._body.clear()
         try:
             self._parser.feed_data(raw)
-        except httptools.HttpParserError:
-            self._overrun = True
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._overrun = True  # the latter: another request has begun in there, a CONNECT
         return Piece(b"".join(self._body), size, self._complete, self._overrun)
 
     # httptools

@@ -105,8 +105,12 @@ def test_what_two_parsers_could_read_differently_is_refused(case):
 
 
 @pytest.mark.parametrize(
-    "body", [b"zz\r\n", b"1\nx\r\n", b"1\r\nxy", b"-1\r\n", b"0\r\n\r\n" + GET, b"F" * 20 + b"\r\n"]
-)
+    "body",
+    [
+        b"zz\r\n", b"1\nx\r\n", b"1\r\nxy", b"-1\r\n", b"0\r\n\r\n" + GET, b"F" * 20 + b"\r\n",
+        b"0\r\n\r\nCONNECT h:443 HTTP/1.1\r\n\r\n",
+    ],
+)  # fmt: skip
 def test_broken_chunks_and_what_follows_the_last_one_are_refused(body):
     head = b"POST http://h/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert run([head + body])[-1][0] == 400
