@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from rf_core import __version__
 from rf_core.errors import ResiFactoryError
@@ -65,6 +66,22 @@ class LazyGroup(click.Group):
         """List the commands from the table."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, help_) for name, (_, help_) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete names from the table, loading nothing, and options of the dashboard too."""
+        found = [
+            CompletionItem(name, help=about)
+            for name, (_, about) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        found += click.Command.shell_complete(self, ctx, incomplete)
+        if incomplete.startswith("-"):
+            from rf_tui.cli.monitor import monitor  # noqa: PLC0415 - see get_command
+
+            known = {item.value for item in found}
+            theirs = monitor.shell_complete(ctx, incomplete)
+            found += [item for item in theirs if item.value not in known]
+        return found
 
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
         """Read the arguments; that alone may print, when they ask for help."""

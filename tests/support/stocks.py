@@ -22,6 +22,7 @@ async def put_into_stock(settings, inventory, pool="premium", targeting="[]"):
         kept=True,
         asked=len(inventory),
         count=len(inventory),
+        taken=0,
         bytes=size,
         file=file,
         facts={},
