@@ -11,6 +11,7 @@ from scrapy import signals
 from scrapy.exceptions import CloseSpider, NotConfigured
 
 from rf_core.errors import ResiFactoryError, SettingsError, StateError
+from rf_core.prices import format_cost
 from rf_core.units import format_bytes
 from rf_core.verdicts import of_error
 from rf_scrapy import compat
@@ -18,7 +19,7 @@ from rf_scrapy.checks import Severity, check
 from rf_scrapy.components import REPORTER
 from rf_scrapy.crawl import Crawl, crawl_of
 from rf_scrapy.project import project_of
-from rf_scrapy.stats import write_stats
+from rf_scrapy.stats import cost_of_crawl, write_stats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -175,8 +176,10 @@ def closing_line(crawl: Crawl) -> str:
     top = sorted(by_domain.items(), key=lambda item: -item[1])[:3]
     where = ", ".join(f"{domain} {format_bytes(count)}" for domain, count in top) or "nowhere"
     budget = f" (budget {format_bytes(crawl.budget.limit_bytes)})" if crawl.budget else ""
+    cost = cost_of_crawl(crawl)
+    money = f" = {format_cost(cost)}" if cost is not None else ""
     return (
-        f"This crawl cost {format_bytes(meter.wire_bytes)}{budget} of pool {crawl.supply.pool} "
-        f"({meter.up_bytes:,} bytes up, {meter.down_bytes:,} down) for {requests:,} requests "
-        f"through {crawl.supply.lanes.used} proxies: {where}."
+        f"This crawl cost {format_bytes(meter.wire_bytes)}{money}{budget} "
+        f"of pool {crawl.supply.pool} ({meter.up_bytes:,} bytes up, {meter.down_bytes:,} down) "
+        f"for {requests:,} requests through {crawl.supply.lanes.used} proxies: {where}."
     )

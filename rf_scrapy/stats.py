@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
+
+from rf_core.prices import cost_by_pool
 
 if TYPE_CHECKING:
     from rf_scrapy.crawl import Crawl
@@ -23,10 +27,29 @@ def _requests(crawl: Crawl) -> int:
     return sum(spend.requests for spend in crawl.meter.spends.values())
 
 
+def cost_of_crawl(crawl: Crawl) -> Decimal | None:
+    """Return what a crawl has cost, in dollars; None without a price in the profile."""
+    session = crawl.supply.session
+    return cost_by_pool(
+        (
+            (pool, spend.up_bytes + spend.down_bytes)
+            for (pool, _domain), spend in crawl.meter.spends.items()
+        ),
+        session.settings.prices if session else (),
+        datetime.fromtimestamp(crawl.started_at, UTC).date(),
+    )
+
+
+def _cost(crawl: Crawl) -> float | None:
+    cost = cost_of_crawl(crawl)
+    return None if cost is None else round(float(cost), 6)
+
+
 STATS: Final = (
     Stat("rf/wire_bytes/up", "Billed bytes sent to the gateway", lambda c: c.meter.up_bytes),
     Stat("rf/wire_bytes/down", "Billed bytes read from it", lambda c: c.meter.down_bytes),
     Stat("rf/spent_bytes", "Billed bytes, both ways", lambda c: c.meter.wire_bytes),
+    Stat("rf/cost", "Dollars, when the profile has a price", _cost),
     Stat("rf/budget_bytes", "What may be spent; 0 without a cap", lambda c: c.settings.budget or 0),
     Stat(
         "rf/unbilled_bytes",
@@ -72,7 +95,8 @@ VERDICT_PREFIX: Final = "rf/verdict/"
 
 def stats_of(crawl: Crawl) -> Mapping[str, Any]:
     """Return every stat of a crawl as it stands."""
-    values = {stat.name: stat.read(crawl) for stat in STATS}
+    found = {stat.name: stat.read(crawl) for stat in STATS}
+    values = {name: value for name, value in found.items() if value is not None}
     values |= {f"{VERDICT_PREFIX}{name}": count for name, count in crawl.verdicts.items()}
     return values
 

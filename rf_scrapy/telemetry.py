@@ -52,6 +52,7 @@ class Telemetry:
             unbilled_bytes=crawl.meter.unbilled_bytes,
             requests=sum(spend.requests for spend in crawl.meter.spends.values()),
             pending_requests=0 if finished else compat.pending_requests(crawler),
+            items=crawler.stats.get_value("item_scraped_count", 0),
             direct_requests=crawl.direct_requests,
             failures=dict(crawl.verdicts),
             exits=crawl.exits,

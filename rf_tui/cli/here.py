@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import msgspec
 
 from rf_core.io import processes
 from rf_core.io.session import Session
+from rf_core.prices import Price, cost_by_pool, format_cost
 from rf_core.snapshot import CrawlReport
 from rf_core.units import format_bytes
 from rf_tui.cli.opening import json_option, profile_option, with_session
@@ -88,8 +91,9 @@ def crawls(*, profile: str | None, as_json: bool) -> None:
     async def ask(session: Session) -> None:
         now = time.time()
         found = with_losses(await session.crawls(), now)
+        prices = session.settings.prices
         if as_json:
-            print_json({"crawls": [_crawl_document(report) for report in found]})
+            print_json({"crawls": [_crawl_document(report, prices) for report in found]})
             return
         print_rows(
             (
@@ -100,12 +104,13 @@ def crawls(*, profile: str | None, as_json: bool) -> None:
                 Column("POOL"),
                 Column("ON THE WIRE", "right"),
                 Column("BYTES", only="pipe"),
+                Column("COST", "right", spare=3),
                 Column("REQUESTS", "right"),
                 Column("FAILURES", spare=1),
                 Column("FROM", spare=4),
                 Column("ID", spare=5),
             ),
-            [_crawl_row(report, now) for report in found],
+            [_crawl_row(report, now, prices) for report in found],
             none="No crawl has run here with this key in the last 30 days.",
         )
 
@@ -128,12 +133,27 @@ def _state(report: CrawlReport) -> str:
     return "running" if report.finished_at is None else report.finish_reason or "finished"
 
 
-def _crawl_document(report: CrawlReport) -> dict[str, object]:
+def _cost(report: CrawlReport, prices: Sequence[Price]) -> Decimal | None:
+    return cost_by_pool(
+        ((spend.pool, spend.up_bytes + spend.down_bytes) for spend in report.domains),
+        prices,
+        datetime.fromtimestamp(report.started_at, UTC).date(),
+    )
+
+
+def _crawl_document(report: CrawlReport, prices: Sequence[Price]) -> dict[str, object]:
     document: dict[str, object] = msgspec.to_builtins(report)
-    return {**document, "state": _state(report), "wire_bytes": report.wire_bytes}
+    cost = _cost(report, prices)
+    return {
+        **document,
+        "state": _state(report),
+        "wire_bytes": report.wire_bytes,
+        "cost": None if cost is None else float(cost),
+    }
 
 
-def _crawl_row(report: CrawlReport, now: float) -> tuple[str, ...]:
+def _crawl_row(report: CrawlReport, now: float, prices: Sequence[Price]) -> tuple[str, ...]:
+    cost = _cost(report, prices)
     started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(report.started_at))
     requests = f"{report.requests:,}" if is_for_a_person() else str(report.requests)
     return (
@@ -144,6 +164,7 @@ def _crawl_row(report: CrawlReport, now: float) -> tuple[str, ...]:
         report.pool,
         format_bytes(report.wire_bytes),
         str(report.wire_bytes),
+        "" if cost is None else format_cost(cost),
         requests,
         failures(report, _FAILURES_WIDTH),
         f"{report.host}:{report.pid}",

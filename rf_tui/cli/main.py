@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "usage": ("rf_tui.cli.facts:usage", "Top domains by traffic."),
     "limits": ("rf_tui.cli.here:limits", "What is left of both rate-limit windows, at no call."),
     "crawls": ("rf_tui.cli.here:crawls", "Running and past crawls of this machine, at no call."),
+    "ledger": ("rf_tui.cli.ledger:ledger", "What was spent, by whom and where, at no call."),
     "forecast": ("rf_tui.cli.forecast:forecast", "How long each pool lasts, as an interval."),
     "relay": ("rf_tui.cli.relay:relay", "A metered loopback proxy for any other tool."),
     "run": ("rf_tui.cli.running:run", "Run a command through it, and say what it cost."),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import median
 from typing import Final, Literal
 
@@ -57,8 +57,10 @@ def unseen_bytes(readings: Sequence[Reading]) -> int:
     Rounding alone explains two quanta, which are not counted. The first reading is taken to have
     shown all that was spent before it.
     """
-    ours = readings[-1].spent_bytes - readings[0].spent_bytes if readings else 0
-    behind = ours - sum(consumed_bytes(before, after) for before, after in pairwise(readings))
+    behind = sum(
+        max(0, after.spent_bytes - before.spent_bytes) - consumed_bytes(before, after)
+        for before, after in pairwise(readings)
+    )
     return behind if behind > 2 * BALANCE_QUANTUM else 0
 
 
@@ -116,15 +118,18 @@ def _provider_curve(readings: Sequence[Reading]) -> Curve | None:
 
 
 def _own_curve(readings: Sequence[Reading]) -> Curve | None:
-    """Our crawls' count at each reading, from just before it first moved."""
-    moved = [n for n, (a, b) in enumerate(pairwise(readings)) if b.spent_bytes > a.spent_bytes]
+    """Our crawls' count at each reading, from just before it first moved.
+
+    It goes down when a crawl of long ago is forgotten: nothing was spent by that.
+    """
+    steps = [max(0, after.spent_bytes - before.spent_bytes) for before, after in pairwise(readings)]
+    moved = [number for number, step in enumerate(steps) if step]
     if not moved:
         return None
-    kept = readings[moved[0] : moved[-1] + 2]
-    first = readings[0].spent_bytes
+    first, last = moved[0], moved[-1] + 2
     return Curve(
-        tuple(reading.at for reading in kept),
-        tuple(float(max(0, reading.spent_bytes - first)) for reading in kept),
+        tuple(reading.at for reading in readings[first:last]),
+        tuple(map(float, accumulate(steps[first : last - 1], initial=0))),
         readings[-1].at,
         0.0,
         "crawls",

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from rf_core.errors import InsecureAddressError, InvalidKeyError, MissingKeyError, SettingsError
+from rf_core.prices import Price
 from rf_core.redaction import Secret, printable, redact
 
 DEFAULT_BASE_URL: Final = "https://resifactory.net/api/v1"
@@ -21,6 +22,7 @@ class Settings:
 
     Attributes:
         warnings: Sentences the user should see once, such as about a repaired key.
+        prices: What a gigabyte costs.
     """
 
     base_url: str
@@ -30,6 +32,7 @@ class Settings:
     profile: str | None = None
     store: str = "local"
     warnings: tuple[str, ...] = ()
+    prices: tuple[Price, ...] = ()
 
     def require_key(self) -> Secret:
         """Return the key.

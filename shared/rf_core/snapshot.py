@@ -128,6 +128,7 @@ class CrawlReport:
         requests: Exchanges sent through the gateway by proxy, plain http requests and tunnels'
             page requests alike, as Scrapy sees them.
         pending_requests: Those known and not done yet; more may be found. None if unknown.
+        items: Those the spider has made.
         failures: Verdict name → count.
         exits: Exits asked for: sticky credentials, or tunnels and plain requests.
         bytes_per_second: Over the last few seconds, by the crawl's own clock.
@@ -158,6 +159,7 @@ class CrawlReport:
     domains: tuple[DomainSpend, ...] = ()
     backoffs: Mapping[str, float] = field(default_factory=dict)
     pending_requests: int | None = None
+    items: int = 0
 
     @property
     def wire_bytes(self) -> int:

@@ -1,11 +1,14 @@
 """Where settings come from: flags, environment, a profile of config.toml, defaults."""
 
 import sys
+from datetime import date
+from decimal import Decimal
 
 import pytest
 
 from rf_core.errors import InsecureAddressError, InvalidKeyError, MissingKeyError, SettingsError
 from rf_core.io.configuration import load_settings
+from rf_core.prices import Price
 
 KEY = "rf_live_0123456789abcdefghij"
 OTHER = "rf_live_zyxwvutsrqponmlkjihg"
@@ -174,3 +177,29 @@ def test_no_error_and_no_value_shows_the_key(load):
     with pytest.raises(SettingsError) as caught:
         load({"RF_API_KEY": KEY + " " + KEY})
     assert KEY not in str(caught.value)
+
+
+def test_a_profile_says_what_a_gigabyte_costs_and_from_when(load, config):
+    config.write_text(
+        """
+        [profiles.work]
+        [[profiles.work.prices]]
+        per_gb = 4.25
+        [[profiles.work.prices]]
+        per_gb = 3.5
+        from = 2026-06-01
+        pool = "premium"
+        """
+    )
+    assert load().prices == ()
+    assert load(profile="work").prices == (
+        Price(Decimal("4.25"), date.min),
+        Price(Decimal("3.5"), date(2026, 6, 1), "premium"),
+    )
+
+
+def test_a_price_that_is_none_is_a_sentence_with_an_example(load, config):
+    config.write_text("[profiles.work]\nprices = 4")
+    with pytest.raises(SettingsError, match="written as") as failed:
+        load(profile="work")
+    assert "per_gb = 3.50" in failed.value.way_out

@@ -14,6 +14,7 @@ from typing import Any, Final
 import platformdirs
 
 from rf_core.errors import SettingsError
+from rf_core.prices import read_prices
 from rf_core.redaction import printable
 from rf_core.settings import DEFAULT_BASE_URL, Settings, check_base_url, clean_key
 
@@ -41,7 +42,8 @@ def load_settings(
     env = os.environ if environ is None else environ
     name = profile or env.get("RF_PROFILE") or None
     config_path = Path(env.get("RF_CONFIG") or platformdirs.user_config_path(_APP) / "config.toml")
-    table = _profile(config_path, name)
+    document = _profile(config_path, name)
+    table = {key: str(value) for key, value in document.items() if key in _PROFILE_KEYS}
     base_url = flags.get("base_url") or env.get("RF_BASE_URL") or table.get("base_url")
     store = flags.get("store") or env.get("RF_STORE") or table.get("store") or "local"
     if store != "local":
@@ -59,10 +61,11 @@ def load_settings(
         profile=name,
         store=store,
         warnings=warnings,
+        prices=read_prices(document.get("prices", [])),
     )
 
 
-def _profile(path: Path, name: str | None) -> dict[str, str]:
+def _profile(path: Path, name: str | None) -> dict[str, Any]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -81,7 +84,7 @@ def _profile(path: Path, name: str | None) -> dict[str, str]:
             known = ", ".join(sorted(profiles)) if isinstance(profiles, dict) else ""
             message = f"There is no profile {printable(name)!r} in {path}."
             raise SettingsError(message, way_out=f"It has: {known or 'none'}.")
-    return {key: str(value) for key, value in table.items() if key in _PROFILE_KEYS}
+    return dict(table)
 
 
 def _resolve(reference: str, config_path: Path, env: Mapping[str, str]) -> str:

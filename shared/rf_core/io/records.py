@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from rf_core.drain import Reading
+from rf_core.io import spending
 from rf_core.polling import BALANCE
 from rf_core.snapshot import CrawlReport
 
@@ -145,7 +146,11 @@ def spent_by_pool(connection: sqlite3.Connection, key: str) -> dict[str, int]:
 
 
 def put_crawl(connection: sqlite3.Connection, key: str, report: CrawlReport) -> None:
-    """Keep a crawl's newest report, and drop crawls of a month ago."""
+    """Keep a crawl's newest report, book what it spent, and drop crawls of a month ago.
+
+    All of it or nothing: what is booked is what is new since the report before, to the byte.
+    """
+    spending.book(connection, key, report)
     connection.execute(
         "INSERT OR REPLACE INTO crawls VALUES (?, ?, ?, ?, ?)",
         (
@@ -169,6 +174,7 @@ def put_crawl(connection: sqlite3.Connection, key: str, report: CrawlReport) -> 
             "DELETE FROM spends WHERE crawl IN (SELECT id FROM crawls WHERE updated_at < ?)", (old,)
         )
         connection.execute("DELETE FROM crawls WHERE updated_at < ?", (old,))
+        spending.roll_up(connection, key, report.updated_at)
 
 
 def get_crawls(

@@ -74,5 +74,23 @@ CREATE TABLE refusals (
 ) STRICT;
 """
 
-MIGRATIONS: Final = (_FIRST, _PACKED_WINDOWS, _SHARED_ORDERS, _REFUSED_CREDENTIALS)
+_SPENDING: Final = """
+CREATE TABLE spenders (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, crawl TEXT NOT NULL, spider TEXT NOT NULL,
+    items INTEGER NOT NULL, UNIQUE (key, spider, crawl)
+) STRICT;
+CREATE TABLE spent (
+    spender INTEGER NOT NULL, day INTEGER NOT NULL, pool TEXT NOT NULL, domain TEXT NOT NULL,
+    up INTEGER NOT NULL, down INTEGER NOT NULL, requests INTEGER NOT NULL,
+    PRIMARY KEY (spender, day, pool, domain)
+) STRICT, WITHOUT ROWID;
+INSERT INTO spenders (key, crawl, spider, items)
+    SELECT key, id, coalesce(json_extract(body, '$.spider'), ''), 0 FROM crawls;
+INSERT INTO spent
+    SELECT spenders.id, CAST(crawls.updated_at / 86400 AS INTEGER), pool, domain, up, down, requests
+    FROM spends JOIN crawls ON crawls.id = spends.crawl JOIN spenders ON spenders.crawl = crawls.id;
+"""
+"""What crawls had spent before there was a ledger is theirs of the day they were last heard of."""
+
+MIGRATIONS: Final = (_FIRST, _PACKED_WINDOWS, _SHARED_ORDERS, _REFUSED_CREDENTIALS, _SPENDING)
 """Each makes the next version of the one before; the version is how many were applied."""
