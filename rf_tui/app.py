@@ -27,6 +27,7 @@ from rf_tui.keys import KEYS
 from rf_tui.layout import Picture
 from rf_tui.places import Whereabouts
 from rf_tui.poller import Poller
+from rf_tui.replay import Replay
 from rf_tui.screens.help import HelpScreen
 from rf_tui.view import Looks, picture
 from rf_tui.widgets.canvas import Canvas
@@ -38,6 +39,7 @@ _ENDINGS: Final = tuple(
 _STEERING: Final = frozenset(
     {"move", "next_panel", "open", "step_back", "filter", "sort", "targeting"}
 )
+_REPLAYING: Final = frozenset({"seek", "faster"})
 _THEME_WITHOUT_COLOURS: Final = "ansi-dark"
 """The terminal's own foreground and background."""
 
@@ -51,6 +53,7 @@ class MonitorApp(App[None]):
         title: Shown beside the name, such as `demo`.
         clock: Unix seconds, for ages.
         report_folder: Where a crash report goes.
+        replay: The source, when it is a recording: keys move in it, and its clock is `clock`.
     """
 
     CSS_PATH = "app.tcss"
@@ -79,6 +82,7 @@ class MonitorApp(App[None]):
         title: str = "",
         clock: Callable[[], float] = time.time,
         report_folder: Path | None = None,
+        replay: Replay | None = None,
     ) -> None:
         # Without it, NO_COLOR becomes shades of grey: the filter is chosen here, once and for all.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
@@ -87,6 +91,7 @@ class MonitorApp(App[None]):
         self._label = title
         self._clock = clock
         self._report_folder = report_folder
+        self._replay = replay
         self._snapshot = Snapshot(taken_at=clock())
         self._paused_at: float | None = None
         self._where = Whereabouts()
@@ -173,7 +178,7 @@ class MonitorApp(App[None]):
             now=now,
             paused_for=None if self._paused_at is None else now - self._paused_at,
             asking=self._poller.refreshing,
-            label=self._label,
+            label=self._replay.label if self._replay else self._label,
             late_after=8.0 + 2 * (self._interval or 0.0),
             where=self._where,
         )
@@ -186,7 +191,9 @@ class MonitorApp(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
         """Nothing is chosen, opened or written behind what lies over the picture."""
-        return not (action in _STEERING and len(self.screen_stack) > 1)
+        if action in _REPLAYING and self._replay is None:
+            return False
+        return not (action in _STEERING | _REPLAYING and len(self.screen_stack) > 1)
 
     def _go(self, where: Whereabouts) -> None:
         self._where = where
@@ -251,13 +258,37 @@ class MonitorApp(App[None]):
     def action_pause(self) -> None:
         """Freeze the picture, or go on."""
         self._paused_at = self._clock() if self._paused_at is None else None
+        if self._replay is not None:
+            self._replay.hold(held=self._paused_at is not None)
         self._paint()
         if self._paused_at is None:
             self._look()
 
+    def action_seek(self, seconds: int) -> None:
+        """Go to another moment of the recording, and show it even while it stands still."""
+        if self._replay is not None:
+            self._replay.seek(seconds)
+            self._poller.forget()
+            if self._paused_at is not None:
+                self._paused_at = self._clock()
+            self.run_worker(self._show_moment(), group="seek")
+
+    async def _show_moment(self) -> None:
+        snapshot = await self._poller.look()
+        if snapshot is not None:
+            self._snapshot = snapshot
+        self._paint()
+
+    def action_faster(self, steps: int) -> None:
+        """Play the recording at another speed."""
+        if self._replay is not None:
+            self._replay.faster(steps)
+            self._paint()
+
     def action_refresh_now(self) -> None:
         """Ask the API now; a frozen picture goes on with it."""
-        self._paused_at = None
+        if self._paused_at is not None:
+            self.action_pause()
         self.run_worker(self._show(self._poller.refresh), group="refresh")
         self.call_later(self._paint)
 

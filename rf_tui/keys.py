@@ -46,6 +46,19 @@ KEYS: Final = (
     Key("monitor.help", "question_mark,f1", "help", "Help", "show this"),
     Key("monitor.pause", "p,space", "pause", "Pause", "freeze the picture, or let it go on"),
     Key("monitor.refresh", "r", "refresh_now", "Refresh", "ask the API now instead of when due"),
+    Key("replay.back", "left", "seek(-10)", "Back", "in a replay: ten seconds back", False),
+    Key("replay.on", "right", "seek(10)", "On", "in a replay: ten seconds on", False),
+    Key(
+        "replay.far_back",
+        "shift+left",
+        "seek(-600)",
+        "Back",
+        "in a replay: ten minutes",
+        False,
+    ),
+    Key("replay.far_on", "shift+right", "seek(600)", "On", "in a replay: ten minutes on", False),
+    Key("replay.faster", "plus", "faster(1)", "Faster", "in a replay: at a higher speed", False),
+    Key("replay.slower", "minus", "faster(-1)", "Slower", "in a replay: at a lower speed", False),
     Key("monitor.quit", "q,ctrl+q,ctrl+c", "leave", "Quit", "leave, unasked"),
     Key(
         "monitor.suspend",
@@ -62,7 +75,9 @@ def spoken(keys: str) -> str:
     """Write a binding's keys for a person."""
     names = {
         "question_mark": "?", "space": "Space", "f1": "F1", "slash": "/", "escape": "Esc",
-        "enter": "Enter", "tab": "Tab", "up": "↑", "down": "↓", "home": "Home", "end": "End",
+        "left": "←", "right": "→", "shift+left": "Shift+←", "shift+right": "Shift+→",
+        "plus": "+", "minus": "-", "enter": "Enter", "tab": "Tab", "up": "↑", "down": "↓",
+        "home": "Home", "end": "End",
     }  # fmt: skip
     return ", ".join(
         names.get(key, f"Ctrl+{key[-1].upper()}" if key.startswith("ctrl+") else key)

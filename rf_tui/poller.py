@@ -39,6 +39,10 @@ class Poller:
         finally:
             self.refreshing = False
 
+    def forget(self) -> None:
+        """Take what comes next for news, however old it is."""
+        self._newest = 0.0
+
     def _if_newer(self, snapshot: Snapshot) -> Snapshot | None:
         """A look and a refresh may overtake each other: the older one of them is dropped."""
         if snapshot.taken_at < self._newest:

@@ -9,6 +9,7 @@ import click
 
 EXTRA_BY_MODULE: Final = {
     "textual": "tui",
+    "textual_serve": "web",
     "scrapy": "scrapy",
     "starlette": "sandbox",
     "uvicorn": "sandbox",

@@ -29,6 +29,8 @@ COMMANDS: Final = {
     "relay": ("rf_tui.cli.relay:relay", "A metered loopback proxy for any other tool."),
     "run": ("rf_tui.cli.running:run", "Run a command through it, and say what it cost."),
     "doctor": ("rf_tui.cli.doctor:doctor", "What works, what does not, and the way out of it."),
+    "record": ("rf_tui.cli.recorder:record", "Keep what the monitor shows in a file."),
+    "replay": ("rf_tui.cli.recorder:replay", "Show a recording as the monitor showed it."),
     "sandbox": (
         "rf_tui.cli.sandbox:sandbox",
         "The API, a metering gateway and a site on loopback.",

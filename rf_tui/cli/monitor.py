@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import sys
 import time
+from pathlib import Path
 
 import click
 
@@ -16,10 +16,11 @@ from rf_core.io.sources import LiveSource
 from rf_core.snapshot import Finding, Snapshot
 from rf_tui.cells import plain
 from rf_tui.cli.exit_codes import ExitCode
-from rf_tui.cli.extras import require
 from rf_tui.cli.opening import json_option, profile_option
 from rf_tui.cli.output import print_json
+from rf_tui.cli.recorder import FILE, replay_file
 from rf_tui.cli.teaching import taught
+from rf_tui.cli.terminal import require_dashboard, require_terminal
 from rf_tui.cli.web import serve_monitor
 from rf_tui.telling import document, news, tick_line
 from rf_tui.view import Looks, overview
@@ -42,6 +43,9 @@ _REFUSED = frozenset({"key_refused", "account_disabled"})
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=0, help="With --web; 0 takes a free one."
 )
+@click.option(
+    "--replay", "recording", type=FILE, metavar="FILE", help="A recording, as rf replay shows it."
+)
 @click.option("--ticks", type=click.IntRange(1), help="With --plain: stop after so many lines.")
 @click.option(
     "--interval",
@@ -59,6 +63,7 @@ def monitor(
     as_json: bool = False,
     web: bool = False,
     port: int = 0,
+    recording: Path | None = None,
     ticks: int | None = None,
     interval: float = 1.0,
 ) -> int:
@@ -67,6 +72,8 @@ def monitor(
     Every monitor and command of this machine shares what one of them asks the API for.
     --json prints one object instead of a frame; with --plain one a tick.
     """
+    if recording is not None:
+        return replay_file(recording, as_plain=as_plain, once=once, as_json=as_json)
     settings = load_settings(profile=profile)
     settings.require_key()
     live = not (once or as_plain or as_json)
@@ -75,7 +82,7 @@ def monitor(
             raise click.UsageError(
                 "--web is the live dashboard: leave out --once, --plain, --json."
             )
-        require_textual()
+        require_dashboard()
         chosen = ["--interval", str(interval)]
         return serve_monitor(port, [*chosen, *(["--profile", profile] if profile else [])])
 
@@ -90,7 +97,7 @@ def monitor(
 
     if live:
         require_terminal()
-        require_textual()
+        require_dashboard()
     return asyncio.run(watch())
 
 
@@ -102,35 +109,6 @@ async def _show(session: Session, interval: float) -> int:
     app = MonitorApp(source, interval=interval, report_folder=session.settings.state_dir)
     await app.run_async()
     return app.return_code or ExitCode.DONE
-
-
-def require_terminal() -> None:
-    """Refuse to draw where nobody could see it.
-
-    Raises:
-        click.UsageError: no terminal, or one that cannot be drawn on.
-    """
-    if os.environ.get("TEXTUAL_DRIVER"):
-        return  # it is drawn somewhere else
-    # Textual reads standard input and draws on standard error.
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise click.UsageError(
-            "The dashboard needs a terminal, with nothing redirected. "
-            "Use --plain for a line per tick, --once for one look."
-        )
-    if os.environ.get("TERM", "") in {"", "dumb"}:
-        raise click.UsageError(
-            "This terminal (TERM=dumb) cannot be drawn on. Use --plain or --once."
-        )
-
-
-def require_textual() -> None:
-    """Say what to install when the dashboard's library is not there.
-
-    Raises:
-        MissingExtraError: Textual is missing.
-    """
-    require("The dashboard", "textual", otherwise="Without it there are --plain and --once.")
 
 
 async def _print_once(source: LiveSource, *, as_json: bool) -> int:

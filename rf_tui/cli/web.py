@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import signal
 from collections.abc import Sequence
 
 import click
 
 from rf_tui.cli.exit_codes import ExitCode
+from rf_tui.cli.extras import require
 
 
 def serve_monitor(port: int, options: Sequence[str]) -> int:
     """Print the address to open, and serve.
 
     Raises:
-        click.UsageError: an extra is missing, or the port cannot be had.
+        MissingExtraError: an extra is missing.
+        click.UsageError: the port cannot be had.
     """
-    if importlib.util.find_spec("textual_serve") is None:
-        raise click.UsageError(
-            "The dashboard in a browser needs textual-serve: "
-            'pip install "resifactory-toolkit[web]".'
-        )
+    require("The dashboard in a browser", "textual", "textual_serve")
     return asyncio.run(_serve(port, options))
 
 

@@ -153,7 +153,7 @@ def test_an_alphabet_without_block_characters_is_no_crash(rf_process):
 
 def test_the_exit_code_of_the_dashboard_is_that_of_rf_alone(rf, monkeypatch):
     monkeypatch.setattr("rf_tui.cli.monitor.require_terminal", lambda: None)
-    monkeypatch.setattr("rf_tui.cli.monitor.require_textual", lambda: None)
+    monkeypatch.setattr("rf_tui.cli.monitor.require_dashboard", lambda: None)
 
     async def crashed(_session, _interval):
         return 1
