@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rf_core.governor import (
@@ -185,7 +185,6 @@ FIGURES = st.fixed_dictionaries(
 ).map(lambda figures: Window(**figures))
 
 
-@settings(deadline=None)
 @given(
     window=FIGURES,
     ends=st.lists(st.floats(101, 190), max_size=12).map(sorted),

@@ -124,7 +124,7 @@ class Traffic(RuleBasedStateMachine):
         return report
 
 
-Traffic.TestCase.settings = settings(deadline=None, max_examples=150, stateful_step_count=60)
+Traffic.TestCase.settings = settings(max_examples=150, stateful_step_count=60)
 TestNoServerEverRefuses = Traffic.TestCase
 
 

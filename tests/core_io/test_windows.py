@@ -307,5 +307,5 @@ def test_both_stores_say_the_same_whatever_happens(tmp_path):
     class OnThisDisk(Stores):
         make_folder = staticmethod(lambda: next(folders))
 
-    OnThisDisk.TestCase.settings = settings(deadline=None, max_examples=25, stateful_step_count=30)
+    OnThisDisk.TestCase.settings = settings(max_examples=25, stateful_step_count=30)
     OnThisDisk.TestCase().runTest()

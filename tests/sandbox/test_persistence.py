@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.sandboxes import api_of, assert_nothing_is_lost, proxies_of, settled_of
 from support.wire import Wire
@@ -161,7 +161,6 @@ PLAYS = {
 }
 
 
-@settings(deadline=None)
 @given(steps=st.lists(STEPS, max_size=40))
 def test_whatever_happens_a_kill_forgets_nothing_of_it(tmp_path_factory, steps):
     """C-120, C-162, C-165, C-166, C-167"""
