@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "pools": ("rf_tui.cli.facts:pools", "Pools and targeting values of today."),
     "balance": ("rf_tui.cli.facts:balance", "What every pool has left."),
     "usage": ("rf_tui.cli.facts:usage", "Top domains by traffic."),
+    "generate": ("rf_tui.cli.generate:generate", "New credentials, for any tool."),
     "limits": ("rf_tui.cli.here:limits", "What is left of both rate-limit windows, at no call."),
     "crawls": ("rf_tui.cli.here:crawls", "Running and past crawls of this machine, at no call."),
     "ledger": ("rf_tui.cli.ledger:ledger", "What was spent, by whom and where, at no call."),
