@@ -15,7 +15,9 @@ from typing import Any, Final, NoReturn, TypeVar
 STARS: Final = "****"
 
 _USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s?#]*@")
-_KEY = re.compile(r"rf_live_[A-Za-z0-9_-]{4,}")
+_KEY = re.compile(r"(?P<prefix>rf_live_)[A-Za-z0-9_-]{4,}")
+_other_keys: dict[str, re.Pattern[str]] = {}
+"""Keys that begin otherwise, since a user of this process said so (C-009)."""
 _BASIC = re.compile(r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{6,}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -61,6 +63,9 @@ class Secret:
         message = "a Secret is never pickled: pass a reference to where it is kept instead"
         raise TypeError(message)
 
+    def __copy__(self) -> Secret:
+        return self
+
     def __deepcopy__(self, _memo: dict[int, Any]) -> Secret:
         return self
 
@@ -73,13 +78,21 @@ def fingerprint(key: Secret) -> str:
 
 def mask_key(key: Secret) -> str:
     """Show what the dashboard shows of a key: its prefix and last four characters (C-023)."""
-    return f"rf_live_…{key.reveal()[-4:]}"
+    known = (prefix for prefix in ("rf_live_", *_other_keys) if key.reveal().startswith(prefix))
+    return f"{next(known, '')}…{key.reveal()[-4:]}"
+
+
+def know_prefix(prefix: str) -> None:
+    """Take texts that begin like this for keys too, from now on, wherever they are printed."""
+    if not _KEY.match(f"{prefix}xxxx"):
+        _other_keys[prefix] = re.compile(f"(?P<prefix>{re.escape(prefix)})[A-Za-z0-9_-]{{4,}}")
 
 
 def redact(text: str) -> str:
     """Take user names and passwords in URLs, keys and authorization values out of a text."""
     text = _USERINFO.sub(rf"\g<scheme>{STARS}@", text)
-    text = _KEY.sub(f"rf_live_{STARS}", text)
+    for pattern in (_KEY, *_other_keys.values()):
+        text = pattern.sub(rf"\g<prefix>{STARS}", text)
     return _BASIC.sub(rf"\g<1> {STARS}", text)
 
 

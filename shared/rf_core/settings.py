@@ -14,6 +14,7 @@ from rf_core.redaction import Secret, printable, redact
 
 DEFAULT_BASE_URL: Final = "https://resifactory.net/api/v1"
 KEY_PREFIX: Final = "rf_live_"
+_LONGEST_PREFIX: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +46,43 @@ class Settings:
         return self.key
 
 
-def clean_key(raw: str) -> tuple[Secret, tuple[str, ...]]:
+def check_prefix(prefix: str) -> str:
+    """Return what keys begin with, if they can (C-009).
+
+    Raises:
+        SettingsError: no key could begin with it.
+    """
+    if not prefix or not prefix.isascii() or len(prefix) > _LONGEST_PREFIX or not _is_word(prefix):
+        message = f"RF_KEY_PREFIX {printable(prefix, 40)!r} is nothing that a key begins with."
+        raise SettingsError(message, way_out=f"Leave it out: keys begin with {KEY_PREFIX}.")
+    return prefix
+
+
+def clean_key(raw: str, *, prefix: str = KEY_PREFIX) -> tuple[Secret, tuple[str, ...]]:
     """Take white space off a key's ends, with a warning, and check that it can be a key.
+
+    Args:
+        prefix: What keys begin with; others may come (C-009).
 
     Raises:
         InvalidKeyError: it has another prefix, white space inside, or is not ASCII (C-009, C-010).
     """
     key = raw.strip()
     warnings = () if key == raw else ("White space around the API key was removed.",)
-    way_out = "Copy it from the dashboard again: it starts with rf_live_ and has no spaces."
-    if not key.startswith(KEY_PREFIX):
-        raise InvalidKeyError(
-            "This is not an API key: the prefix rf_live_ is missing.", way_out=way_out
-        )
-    if key == KEY_PREFIX:
+    way_out = f"Copy it from the dashboard again: it starts with {prefix} and has no spaces."
+    if not key.startswith(prefix):
+        way_out += " If keys begin otherwise now, set RF_KEY_PREFIX."
+        message = f"This is not an API key: the prefix {prefix} is missing."
+        raise InvalidKeyError(message, way_out=way_out)
+    if key == prefix:
         raise InvalidKeyError("The API key is cut off after its prefix.", way_out=way_out)
-    if not key.isascii() or any(not char.isprintable() or char.isspace() for char in key):
+    if not key.isascii() or not _is_word(key):
         raise InvalidKeyError("The API key holds characters that no key has.", way_out=way_out)
     return Secret(key), warnings
+
+
+def _is_word(text: str) -> bool:
+    return all(char.isprintable() and not char.isspace() for char in text)
 
 
 def check_base_url(url: str) -> str:

@@ -1,14 +1,21 @@
 """Where settings come from: flags, environment, a profile of config.toml, defaults."""
 
+import os
+import subprocess
 import sys
 from datetime import date
 from decimal import Decimal
+from traceback import TracebackException
 
+import keyring
 import pytest
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked
 
 from rf_core.errors import InsecureAddressError, InvalidKeyError, MissingKeyError, SettingsError
 from rf_core.io.configuration import load_settings
 from rf_core.prices import Price
+from rf_core.redaction import mask_key, redact
 
 KEY = "rf_live_0123456789abcdefghij"
 OTHER = "rf_live_zyxwvutsrqponmlkjihg"
@@ -150,9 +157,15 @@ def test_a_command_that_fails_is_named_without_its_output(load, config, command)
 
 
 @pytest.mark.parametrize(
-    ("reference", "said"), [("env:NOT_SET", "not set"), ("keyring:x", "not in this version")]
+    ("reference", "said"),
+    [
+        ("env:NOT_SET", "is not set"),
+        ("file:/no/such/file", "cannot be read: No such file"),
+        ("file:/dev", "it is no file"),
+        ("keyring:nobody", "no 'nobody' in the keyring.*keyring set resifactory nobody"),
+    ],
 )
-def test_a_reference_that_leads_nowhere_says_so(load, config, reference, said):
+def test_a_reference_that_leads_nowhere_says_so(load, config, safe, reference, said):
     config.write_text(f'key = "{reference}"\n')
     with pytest.raises(SettingsError, match=said):
         load()
@@ -163,6 +176,168 @@ def test_a_file_that_is_not_toml_is_said(load, config, text):
     config.write_text(text)
     with pytest.raises(SettingsError, match="not TOML"):
         load()
+
+
+class Safe(KeyringBackend):
+    """A keyring in memory."""
+
+    priority = 1
+
+    def __init__(self):
+        super().__init__()
+        self.kept = {}
+
+    def get_password(self, service, username):
+        if username == "locked":
+            raise KeyringLocked
+        return self.kept.get((service, username))
+
+    def set_password(self, service, username, password):
+        self.kept[service, username] = password
+
+    def delete_password(self, service, username):
+        del self.kept[service, username]
+
+
+@pytest.fixture
+def safe():
+    before = keyring.get_keyring()
+    keyring.set_keyring(Safe())
+    yield
+    keyring.set_keyring(before)
+
+
+def test_a_key_in_the_keyring_is_read(load, config, safe):
+    keyring.set_password("resifactory", "work", KEY)
+    config.write_text('key = "keyring:work"\n')
+    assert load().require_key().reveal() == KEY
+
+
+def test_a_keyring_that_is_locked_says_so(load, config, safe):
+    config.write_text('key = "keyring:locked"\n')
+    with pytest.raises(SettingsError, match=r"does not give 'locked' out: KeyringLocked"):
+        load()
+
+
+def test_without_keyring_the_extra_is_named_in_one_sentence_and_the_code_is_2(config):
+    config.write_text('key = "keyring:work"\n')
+    program = "import sys; sys.modules['keyring'] = None; from rf_tui.cli.main import run as rf; "
+    program += "sys.exit(rf())"
+    env = {name: value for name, value in os.environ.items() if not name.startswith("RF_")}
+    done = subprocess.run(
+        [sys.executable, "-c", program, "me"],
+        env=env | {"RF_CONFIG": str(config)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    said = 'A key from the keyring needs keyring. Run: pip install "resifactory-toolkit[keyring]"'
+    assert " ".join(done.stderr.split()) == f"rf: {said}"
+    assert "Traceback" not in done.stderr
+
+
+def test_only_the_first_line_of_a_command_is_the_key(load, config):
+    """As password stores write it, with notes below."""
+    program = f"print(); print('{KEY}'); print('login: jane')"
+    config.write_text(f"key = '''cmd:{sys.executable} -c \"{program}\"'''\n")
+    assert load().require_key().reveal() == KEY
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o620, 0o602])
+def test_a_config_that_others_can_write_to_is_refused(load, config, mode):
+    """It says which command is run."""
+    config.write_text('key = "env:A"\n')
+    config.chmod(mode)
+    with pytest.raises(SettingsError, match=r"others can write to it. Run: chmod go-w "):
+        load({"A": KEY})
+
+
+def test_a_config_of_references_may_be_read_by_others_and_linked_to(load, config, tmp_path):
+    """As it is when dotfiles are kept elsewhere."""
+    (tmp_path / "dotfiles.toml").write_text('key = "env:A"\n')
+    (tmp_path / "dotfiles.toml").chmod(0o644)
+    config.symlink_to(tmp_path / "dotfiles.toml")
+    assert load({"A": KEY}).require_key().reveal() == KEY
+
+
+def test_a_link_is_as_private_as_what_it_leads_to(load, config, tmp_path):
+    (tmp_path / "open").write_text(KEY)
+    (tmp_path / "open").chmod(0o644)
+    (tmp_path / "link").symlink_to(tmp_path / "open")
+    config.write_text(f'key = "file:{tmp_path / "link"}"\n')
+    with pytest.raises(SettingsError, match="others can read it"):
+        load()
+
+
+def test_a_file_of_somebody_else_is_refused(load, config, monkeypatch):
+    config.write_text('key = "env:A"\n')
+    owner = config.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    monkeypatch.setattr("rf_core.io.references._ROOT", -1)
+    with pytest.raises(SettingsError, match=r"belongs to another user.*cp .* && mv"):
+        load({"A": KEY})
+
+
+def test_a_pipe_for_a_key_file_keeps_nobody_waiting(load, config, tmp_path):
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    config.write_text(f'key = "file:{tmp_path / "pipe"}"\n')
+    with pytest.raises(SettingsError, match="it is no file"):
+        load()
+
+
+def test_what_means_nothing_in_a_profile_is_said(load, config):
+    config.write_text('key = "env:A"\nbase-url = "https://h"\n[other]\nx = 3\n')
+    (warning,) = load({"A": KEY}).warnings
+    assert (
+        "base-url means nothing; a profile has key, key_prefix, base_url, store, prices" in warning
+    )
+
+
+def test_keys_may_begin_otherwise_some_day(load, config):
+    """C-009: and are then hidden like any other"""
+    other = "acme_v2_0123456789abcdefx7kQ"
+    with pytest.raises(InvalidKeyError, match=r"prefix rf_live_ is missing.*set RF_KEY_PREFIX"):
+        load({"RF_API_KEY": other})
+    settings = load({"RF_API_KEY": other, "RF_KEY_PREFIX": "acme_v2_"})
+    assert settings.require_key().reveal() == other
+    assert redact(f"Bearer {other}: {other}.") == "Bearer ********: acme_v2_****."
+    assert mask_key(settings.require_key()) == "acme_v2_…x7kQ"
+    config.write_text('key_prefix = "acme_v2_"\n')
+    assert load({"RF_API_KEY": other}).require_key() == settings.key
+    with pytest.raises(InvalidKeyError, match="prefix acme_v2_ is missing"):
+        load({"RF_API_KEY": KEY})
+
+
+@pytest.mark.parametrize("prefix", ["a b", "é", "x" * 33, "\n"])
+def test_what_no_key_begins_with_is_refused(load, prefix):
+    """C-009"""
+    with pytest.raises(SettingsError, match="nothing that a key begins with"):
+        load({"RF_API_KEY": KEY, "RF_KEY_PREFIX": prefix})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"RF_BASE_URL": "nonsense"},
+        {"RF_PROFILE": "nobody"},
+        {"RF_STORE": "redis://h"},
+        {"RF_API_KEY": f"{KEY} {KEY}"},
+    ],
+)
+def test_no_variable_on_the_way_of_an_error_holds_the_key(config, monkeypatch, said):
+    """A traceback that prints them would show the environment."""
+    config.write_text(f'other = "{KEY}"\n')
+    for name, value in ({"RF_CONFIG": str(config), "RF_API_KEY": KEY} | said).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(key=None if "RF_API_KEY" in said else KEY)
+    error = caught.value
+    error.__traceback__ = error.__traceback__.tb_next  # from our code on
+    report = TracebackException.from_exception(error, capture_locals=True)
+    text = "".join(report.format())
+    assert "in load_settings" in text
+    assert KEY[8:] not in text
 
 
 def test_a_config_that_is_a_folder_is_said(load, config):

@@ -12,6 +12,7 @@ import pytest
 
 from rf_core.errors import StateError
 from rf_core.io import state as state_module
+from rf_core.io.folders import private_file
 from rf_core.io.schema import MIGRATIONS
 from rf_core.io.state import SCHEMA, State
 
@@ -86,6 +87,26 @@ async def test_a_folder_of_somebody_else_is_refused(tmp_path, monkeypatch):
     folder.mkdir(mode=0o700)
     monkeypatch.setattr(os, "geteuid", lambda: 54_321)
     assert "another user" in await trouble(folder)
+
+
+def test_a_file_of_somebody_else_is_refused(tmp_path, monkeypatch):
+    private_file(tmp_path / "state.db")
+    monkeypatch.setattr(os, "geteuid", lambda: 54_321)
+    with pytest.raises(StateError, match=r"state.db belongs to another user.*mv "):
+        private_file(tmp_path / "state.db")
+
+
+@pytest.mark.parametrize(("name", "mode"), [("resifactory", 0o700), ("of-my-own", 0o755)])
+async def test_a_folder_of_ours_is_closed_to_others_and_one_of_the_users_left_as_it_is(
+    tmp_path, name, mode
+):
+    folder = tmp_path / name
+    folder.mkdir()
+    folder.chmod(0o755)
+    state = await opened(folder)
+    await state.close()
+    assert folder.stat().st_mode & 0o777 == mode
+    assert (folder / "state.db").stat().st_mode & 0o777 == 0o600
 
 
 async def test_a_file_where_a_folder_should_be_is_said(tmp_path):

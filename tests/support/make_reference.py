@@ -12,7 +12,7 @@ from support.contract_duties import DUTIES
 from support.contract_tests import named_by_tests
 
 from rf_core.checkup import AREAS
-from rf_core.variables import VARIABLES
+from rf_core.variables import PROFILE_KEYS, REFERENCES, VARIABLES
 from rf_core.verdicts import RULES as VERDICTS
 from rf_core.verdicts import Action, What
 from rf_sandbox.control_api import CALLS
@@ -216,6 +216,16 @@ def _commands():
             "| variable | what it sets |",
             "|---|---|",
             *(f"| `{name}` | {meaning} |" for name, meaning in VARIABLES.items()),
+        ],
+        "profile": [
+            "| in a profile | what it says |",
+            "|---|---|",
+            *(f"| `{name}` | {meaning} |" for name, meaning in PROFILE_KEYS.items()),
+        ],
+        "references": [
+            "| the key is in | which is |",
+            "|---|---|",
+            *(f"| `{name}` | {meaning} |" for name, meaning in REFERENCES.items()),
         ],
     }
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import stat
-import subprocess
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,13 +11,20 @@ from typing import Any, Final
 import platformdirs
 
 from rf_core.errors import SettingsError
+from rf_core.io.references import follow, read_private
 from rf_core.prices import read_prices
-from rf_core.redaction import printable
-from rf_core.settings import DEFAULT_BASE_URL, Settings, check_base_url, clean_key
+from rf_core.redaction import know_prefix, printable, without_frames
+from rf_core.settings import (
+    DEFAULT_BASE_URL,
+    KEY_PREFIX,
+    Settings,
+    check_base_url,
+    check_prefix,
+    clean_key,
+)
+from rf_core.variables import PROFILE_KEYS
 
 _APP: Final = "resifactory"
-_PROFILE_KEYS: Final = frozenset({"key", "base_url", "store"})
-_COMMAND_SECONDS: Final = 20.0
 
 
 def load_settings(
@@ -34,25 +38,35 @@ def load_settings(
     Args:
         profile: Name of a profile; else `RF_PROFILE`, else the file's top level.
         environ: The environment; the process's own by default.
-        flags: `key`, `base_url`, `store`: given ones win over everything.
+        flags: `key`, `key_prefix`, `base_url`, `store`: given ones win over everything.
 
     Raises:
         SettingsError: a file or a value cannot be used, with the way out.
     """
-    env = os.environ if environ is None else environ
+    try:
+        return _load(profile, os.environ if environ is None else environ, flags)
+    except BaseException as error:  # noqa: BLE001 - raised again below
+        failure = without_frames(error)
+    flags.clear()
+    raise failure  # out here: no variable of what it came through holds the key
+
+
+def _load(profile: str | None, env: Mapping[str, str], flags: Mapping[str, str | None]) -> Settings:
     name = profile or env.get("RF_PROFILE") or None
     config_path = Path(env.get("RF_CONFIG") or platformdirs.user_config_path(_APP) / "config.toml")
-    document = _profile(config_path, name)
-    table = {key: str(value) for key, value in document.items() if key in _PROFILE_KEYS}
+    document, warnings = _profile(config_path, name)
+    table = {key: str(value) for key, value in document.items() if key in PROFILE_KEYS}
     base_url = flags.get("base_url") or env.get("RF_BASE_URL") or table.get("base_url")
     store = flags.get("store") or env.get("RF_STORE") or table.get("store") or "local"
     if store != "local":
         message = f"RF_STORE {printable(store)!r} is not in this version."
         raise SettingsError(message, way_out="Leave it out: state is shared on this machine.")
+    prefix = flags.get("key_prefix") or env.get("RF_KEY_PREFIX") or table.get("key_prefix")
+    know_prefix(prefix := check_prefix(prefix or KEY_PREFIX))
     raw_key = flags.get("key") or env.get("RF_API_KEY")
-    if not raw_key and "key" in table:
-        raw_key = _resolve(table["key"], config_path, env)
-    key, warnings = clean_key(raw_key) if raw_key else (None, ())
+    if not raw_key and table.get("key"):
+        raw_key = _key_of_profile(table["key"], config_path, env)
+    key, said = clean_key(raw_key, prefix=prefix) if raw_key else (None, ())
     return Settings(
         base_url=check_base_url(base_url or DEFAULT_BASE_URL),
         key=key,
@@ -60,19 +74,17 @@ def load_settings(
         state_dir=Path(env.get("RF_STATE_DIR") or platformdirs.user_state_path(_APP)),
         profile=name,
         store=store,
-        warnings=warnings,
+        warnings=(*warnings, *said),
         prices=read_prices(document.get("prices", [])),
     )
 
 
-def _profile(path: Path, name: str | None) -> dict[str, Any]:
+def _profile(path: Path, name: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what a profile says, and what should be said of it."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(read_private(path, secret=False))
     except FileNotFoundError:
         document = {}
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{path} cannot be read: {error}."
-        raise SettingsError(message, way_out="Point RF_CONFIG at another file.") from error
     except tomllib.TOMLDecodeError as error:
         message = f"{path} is not TOML: {error}."
         raise SettingsError(message, way_out="Mend that line.") from error
@@ -84,64 +96,22 @@ def _profile(path: Path, name: str | None) -> dict[str, Any]:
             known = ", ".join(sorted(profiles)) if isinstance(profiles, dict) else ""
             message = f"There is no profile {printable(name)!r} in {path}."
             raise SettingsError(message, way_out=f"It has: {known or 'none'}.")
-    return dict(table)
+    warnings = tuple(
+        f"{path}: {printable(key)} means nothing; a profile has {', '.join(PROFILE_KEYS)}."
+        for key, value in table.items()
+        if key not in PROFILE_KEYS and not isinstance(value, dict)
+    )
+    return dict(table), warnings
 
 
-def _resolve(reference: str, config_path: Path, env: Mapping[str, str]) -> str:
+def _key_of_profile(reference: str, path: Path, env: Mapping[str, str]) -> str:
     """Follow a reference to a key; a key in plain sight is taken only from a private file."""
-    kind, _, rest = reference.partition(":")
-    if kind == "env":
-        if not env.get(rest):
-            message = f"The profile's key is in {rest}, which is not set."
-            raise SettingsError(message, way_out=f"export {rest}=rf_live_…")
-        return env[rest]
-    if kind == "file":
-        path = Path(rest).expanduser()
-        _require_private(path)
-        return _text(path)
-    if kind == "cmd":
-        return _run(rest)
-    if kind == "keyring":
-        raise SettingsError(
-            "Keys from a keyring are not in this version.",
-            way_out="Use env:, file: or cmd: in the profile.",
-        )
-    _require_private(config_path)
+    try:
+        key = follow(reference, env)
+    except FileNotFoundError as error:
+        message = f"The key's file {error.filename} cannot be read: {error.strerror}."
+        raise SettingsError(message, way_out="Mend the path, or set RF_API_KEY.") from None
+    if key is not None:
+        return key
+    read_private(path, secret=True)
     return reference
-
-
-def _require_private(path: Path) -> None:
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        message = f"The key's file {path} cannot be read: {error.strerror}."
-        raise SettingsError(message, way_out="Mend the path, or set RF_API_KEY.") from error
-    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
-        message = f"{path} holds the API key and others can read it."
-        raise SettingsError(message, way_out=f"Run: chmod 600 {shlex.quote(str(path))}")
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"The key's file {path} cannot be read: {type(error).__name__}."
-        raise SettingsError(message, way_out="It should hold the key and nothing else.") from None
-
-
-def _run(command: str) -> str:
-    words: list[str] = []
-    try:
-        words = shlex.split(command)
-        done = subprocess.run(  # noqa: S603 - the user's own command, without a shell
-            words,
-            capture_output=True,
-            text=True,
-            timeout=_COMMAND_SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError, IndexError, ValueError) as error:
-        name = printable(words[0]) if words else "(empty)"
-        message = f"The profile's command for the key failed: {name}: {type(error).__name__}."
-        raise SettingsError(message, way_out="Run it by hand to see why.") from None
-    return done.stdout

@@ -6,12 +6,18 @@ import os
 import shlex
 import stat
 from pathlib import Path
+from typing import Final
 
 from rf_core.errors import StateError
+
+_NAMES_OF_OURS: Final = frozenset({"resifactory", "discovery"})
+"""Folders that nobody uses for anything else, so that they may be closed to others' eyes."""
 
 
 def private_folder(path: Path) -> Path:
     """Make a folder that only its owner can look into, or check that it is one.
+
+    One of the user's own choice may be looked into if it is so already: its files are private.
 
     Raises:
         StateError: a symlink, somebody else's, open to others, or not writable; with the command
@@ -36,6 +42,8 @@ def private_folder(path: Path) -> Path:
         if stat.S_IMODE(facts.st_mode) & 0o022:
             message = f"Others can write to {path}."
             raise StateError(message, way_out=f"Run: chmod 700 {quoted}")
+        if stat.S_IMODE(facts.st_mode) & 0o055 and path.name in _NAMES_OF_OURS:
+            path.chmod(0o700)
     if not os.access(path, os.W_OK | os.X_OK):
         message = f"{path} cannot be written to."
         raise StateError(message, way_out=f"Run: chmod 700 {quoted}")
@@ -46,16 +54,25 @@ def private_file(path: Path) -> None:
     """Make sure a file exists and only its owner can read it.
 
     Raises:
-        StateError: it cannot be made, or is a symlink.
+        StateError: it cannot be made, is a symlink, or somebody else's.
     """
     flags = os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
     try:
         descriptor = os.open(path, flags, 0o600)
         try:
-            if os.name == "posix" and stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
-                os.fchmod(descriptor, 0o600)
+            if os.name == "posix":
+                _close_to_others(path, descriptor)
         finally:
             os.close(descriptor)
     except OSError as error:
         message = f"The file {path} cannot be used: {error.strerror}."
         raise StateError(message, way_out="Check its owner and its folder.") from error
+
+
+def _close_to_others(path: Path, descriptor: int) -> None:
+    facts = os.fstat(descriptor)
+    if facts.st_uid != os.geteuid():
+        message = f"{path} belongs to another user."
+        raise StateError(message, way_out=f"Move it away: mv {shlex.quote(str(path))} …")
+    if stat.S_IMODE(facts.st_mode) & 0o077:
+        os.fchmod(descriptor, 0o600)
