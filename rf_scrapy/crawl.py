@@ -170,7 +170,7 @@ class Crawl:
         engine = self.crawler.engine
         if self.finish_reason is None and engine.spider is not None:
             self.finish_reason = reason
-            self.supply.spawn(engine.close_spider_async(reason=reason))
+            self.supply.spawn(compat.close_spider(self.crawler, reason))
 
 
 _CRAWLS: WeakKeyDictionary[Crawler, Crawl] = WeakKeyDictionary()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from scrapy import signals
-from scrapy.exceptions import CloseSpider, NotConfigured
+from scrapy.exceptions import NotConfigured
 
 from rf_core.errors import ResiFactoryError, SettingsError, StateError
 from rf_core.prices import format_cost
@@ -91,7 +91,8 @@ class CrawlReporter:
             which = f" The key is {crawl.masked_key}." if reason == "rf_key_refused" else ""
             logger.error("%s%s", error, which)
             crawl.finish_reason = reason
-            raise CloseSpider(reason) from error
+            compat.refuse_to_open(crawl.crawler, reason)
+            return
         crawl.parking.opened()
         logger.info(
             "Proxies of pool %s on %d lanes, through the relay on 127.0.0.1:%d",

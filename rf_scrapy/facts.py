@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rf_scrapy.components import COMPONENTS, Component
 
-OLDEST_SCRAPY: Final = (2, 19)
+OLDEST_SCRAPY: Final = (2, 13)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class NoProxyError(IgnoreRequest):
     """There is no proxy for this request, and it may not go without one."""
 
 
+@compat.middleware
 class ProxyMiddleware:
     """Downloader middleware, at 950."""
 

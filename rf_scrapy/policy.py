@@ -20,6 +20,7 @@ from rf_core.errors import ResiFactoryError
 from rf_core.patience import Pause, answered, refused
 from rf_core.retry_after import parse_date, parse_retry_after
 from rf_core.verdicts import Action, What, Who, judge
+from rf_scrapy import compat
 from rf_scrapy.components import BACKOFF, REPORTER, require
 from rf_scrapy.crawl import Crawl, crawl_of
 from rf_scrapy.flights import Flight
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from scrapy.http import Response
 
 
+@compat.middleware
 class BackoffMiddleware:
     """Downloader middleware, at 560: outside Retry, before redirects and cookies."""
 

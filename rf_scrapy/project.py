@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.request import getproxies
 
-import scrapy
 from scrapy.settings import BaseSettings
 from scrapy.utils.misc import load_object
 
 from rf_core.errors import SettingsError
 from rf_core.io.configuration import load_settings
 from rf_core.settings import Settings
+from rf_scrapy import compat
 from rf_scrapy.facts import Listed, Project
 from rf_scrapy.others import ASYNCIO_REACTOR
 from rf_scrapy.settings import KEY_SETTING, CrawlSettings, read_settings, unknown_settings
@@ -69,7 +69,7 @@ def project_of(settings: BaseSettings, *, asyncio: bool, with_account: bool) -> 
         environment=getproxies(),
         descriptors=_descriptors(),
         leftovers=tuple(islice(_leftovers(settings), _LEFTOVERS_TOLD)),
-        scrapy=tuple(part for part in scrapy.version_info[:2] if isinstance(part, int)),
+        scrapy=compat.VERSION,
     )
 
 
@@ -89,7 +89,7 @@ def _values(settings: BaseSettings, read: CrawlSettings | None) -> dict[str, Any
 
 
 def _listed(settings: BaseSettings, name: str, broken: dict[str, str]) -> Iterator[Listed]:
-    merged = settings.get_component_priority_dict_with_base(name)
+    merged = compat.component_priorities(settings, name)
     enabled = [(component, order) for component, order in merged.items() if order is not None]
     for component, order in sorted(enabled, key=lambda one: one[1]):
         yield _described(component, order, broken)

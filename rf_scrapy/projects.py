@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from scrapy import Spider
 from scrapy.crawler import Crawler
-from scrapy.spiderloader import get_spider_loader
 
+from rf_scrapy import compat
 from rf_scrapy.checks import Finding, check
 from rf_scrapy.project import project_of, will_have_asyncio
 
@@ -32,7 +32,7 @@ def check_settings(settings: Settings, names: Sequence[str] = ()) -> list[Told]:
         KeyError: there is no such spider.
     """
     try:
-        loader = get_spider_loader(settings)
+        loader = compat.spider_loader(settings)
     except (ImportError, SyntaxError, NameError) as error:
         return [Told(finding) for finding in _findings(Spider, settings, spiders=str(error))]
     if names:

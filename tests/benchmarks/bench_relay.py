@@ -10,10 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-import httpx
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from support.crawls import ADDON, RUNNER, environment
+from support.crawls import ADDON, RUNNER, environment, static_proxy
 
 from rf_sandbox.sandbox import Sandbox
 
@@ -58,16 +56,6 @@ def run(folder, sandbox, url, *, relay, pages):
         message = f"only {stats['response_received_count']} of {pages} pages"
         raise RuntimeError(message)
     return cpu_seconds() - before
-
-
-def static_proxy(sandbox):
-    answer = httpx.post(
-        f"{sandbox.api}/proxies",
-        headers={"Authorization": f"Bearer {sandbox.key}"},
-        json={"quantity": 1, "format": "userpass"},
-        trust_env=False,
-    )
-    return f"http://{answer.json()['proxies'].strip()}"
 
 
 def main():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -9,6 +10,10 @@ import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
+import pytest
+from scrapy.settings import default_settings
 
 RUNNER = Path(__file__).with_name("run_crawl.py")
 ADDON = {"ADDONS": {"rf_scrapy.Addon": 500}}
@@ -23,6 +28,23 @@ _AIOHTTP_HANDLER = "scrapy.core.downloader.handlers._aiohttp.AiohttpDownloadHand
 AIOHTTP = {"DOWNLOAD_HANDLERS": dict.fromkeys(("http", "https"), _AIOHTTP_HANDLER)}
 _HTTPX_HANDLER = "scrapy.core.downloader.handlers._httpx.HttpxDownloadHandler"
 HTTPX = {"DOWNLOAD_HANDLERS": dict.fromkeys(("http", "https"), _HTTPX_HANDLER)}
+REACTORLESS = {"TWISTED_REACTOR_ENABLED": False}
+
+
+def _is_there(handler: str) -> bool:
+    return importlib.util.find_spec(handler.rpartition(".")[0]) is not None
+
+
+HANDLERS = {"HTTP11": {}}
+"""How pages can be fetched, by name: older versions of Scrapy have fewer ways."""
+if _is_there(_HTTPX_HANDLER):
+    HANDLERS["httpx"] = HTTPX
+if _is_there(_AIOHTTP_HANDLER):
+    HANDLERS["aiohttp"] = AIOHTTP
+if hasattr(default_settings, "TWISTED_REACTOR_ENABLED"):
+    HANDLERS["reactorless"] = REACTORLESS
+
+every_handler = pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
 
 
 @dataclass
@@ -98,3 +120,14 @@ class Fetch(scrapy.Spider):
     def parse(self, response):
         yield {{"url": response.url, "status": response.status, "size": len(response.body)}}
 """
+
+
+def static_proxy(sandbox, **order) -> str:
+    """One credential as the URL that a user without us would put into `meta["proxy"]`."""
+    answer = httpx.post(
+        f"{sandbox.api}/proxies",
+        headers={"Authorization": f"Bearer {sandbox.key}"},
+        json={"quantity": 1, "format": "userpass"} | order,
+        trust_env=False,
+    )
+    return f"http://{answer.json()['proxies'].strip()}"

@@ -8,7 +8,10 @@ import json
 import sys
 from pathlib import Path
 
-from scrapy.crawler import AsyncCrawlerProcess
+try:
+    from scrapy.crawler import AsyncCrawlerProcess
+except ImportError:  # before 2.14
+    from scrapy.crawler import CrawlerProcess as AsyncCrawlerProcess
 from scrapy.utils.spider import iter_spider_classes
 
 

@@ -1,3 +1,3 @@
 class BookshopPipeline:
-    def process_item(self, item):
+    def process_item(self, item, spider=None):
         return item
