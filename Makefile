@@ -19,7 +19,7 @@ check: $(STAMP) ## style, types, directions between packages
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-journeys: $(STAMP) ## what needs more tools (tmux, curl) or longer; says what is missing
+journeys: $(STAMP) ## what needs more tools (tmux, curl, zzuf) or longer; says what is missing
 	$(BIN)/python -m pytest tests/journeys -m "not soak"
 
 soak: $(STAMP) ## real minutes instead of turned clocks
