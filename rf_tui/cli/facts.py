@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import difflib
-import textwrap
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
-import msgspec
 
-from rf_core.io import answers
-from rf_core.io.session import Session
-from rf_core.models import Targeting
+from rf_core.io.glance import Balances, fresh_balances
 from rf_core.redaction import printable
 from rf_core.units import format_bytes
 from rf_tui.cli.exit_codes import ExitCode
-from rf_tui.cli.opening import freshness_options, json_option, profile_option, with_session
+from rf_tui.cli.opening import (
+    freshness_options,
+    json_option,
+    profile_option,
+    settings_of,
+    with_session,
+)
 from rf_tui.cli.output import is_for_a_person, print_age, print_json, print_rows, terminal_width
 from rf_tui.cli.sizes import Size
 from rf_tui.cli.table import Column
 from rf_tui.cli.teaching import taught
+
+if TYPE_CHECKING:
+    from rf_core.io.session import Session
+    from rf_core.models import Targeting
 
 _BYTES: Final = Column("BYTES", only="pipe")
 _LABEL_WIDTH: Final = 16
@@ -43,6 +48,8 @@ def me(*, profile: str | None, as_json: bool, max_age: float | None) -> None:
     """Who this key is and what it may do."""
 
     async def ask(session: Session) -> None:
+        from rf_core.io import answers  # noqa: PLC0415 - needs all of a session
+
         account, at = await answers.identity(session, max_age)
         if as_json:
             print_json(
@@ -85,8 +92,12 @@ def pools(*, profile: str | None, as_json: bool, max_age: float | None) -> None:
     """
 
     async def ask(session: Session) -> None:
+        from rf_core.io import answers  # noqa: PLC0415 - needs all of a session
+
         found, at = await answers.discovery(session, max_age)
         if as_json:
+            import msgspec  # noqa: PLC0415 - only here
+
             document = msgspec.to_builtins(found)
             print_json({**document, "age_seconds": _age(at)})
             return
@@ -105,6 +116,8 @@ def pools(*, profile: str | None, as_json: bool, max_age: float | None) -> None:
 
 
 def _targeting_lines(targeting: Targeting, width: int) -> list[str]:
+    import textwrap  # noqa: PLC0415 - only here
+
     low, high = targeting.session_minutes_min, targeting.session_minutes_max
     values = (
         ("countries", targeting.countries),
@@ -152,8 +165,7 @@ def balance(
     LEFT is the provider's number less what crawls of this machine have spent since it was read.
     """
 
-    async def ask(session: Session) -> int:
-        found = await answers.balances(session, max_age)
+    def told(found: Balances) -> int:
         chosen = _chosen(list(found.read), only)
         left = {pool: found.left[pool] for pool in chosen}
         low = [
@@ -180,10 +192,18 @@ def balance(
             )
         return ExitCode.CONDITION if low else ExitCode.DONE
 
-    return with_session(profile, ask)
+    async def ask(session: Session) -> Balances:
+        from rf_core.io import answers  # noqa: PLC0415 - needs all of a session
+
+        return await answers.balances(session, max_age)
+
+    settings = settings_of(profile)
+    settings.require_key()
+    fresh = None if max_age is None else fresh_balances(settings, max_age)
+    return told(fresh or with_session(settings, ask))
 
 
-def _print_balances(found: answers.Balances, chosen: Sequence[str]) -> None:
+def _print_balances(found: Balances, chosen: Sequence[str]) -> None:
     spends = any(found.spent_since[pool] for pool in chosen)
     since = Column("SPENT SINCE", "right", only=None if spends else "pipe")
     print_rows(
@@ -211,6 +231,8 @@ def _chosen(pools_: Sequence[str], only: str | None) -> list[str]:
         return list(pools_)
     if only in pools_:
         return [only]
+    import difflib  # noqa: PLC0415 - only for this sentence
+
     near = difflib.get_close_matches(only, pools_, n=1)
     hint = f"Did you mean {printable(near[0], 80)}?" if near else ""
     known = ", ".join(printable(pool, 80) for pool in pools_) or "none"
@@ -233,6 +255,8 @@ def usage(*, profile: str | None, as_json: bool, max_age: float | None) -> None:
     """
 
     async def ask(session: Session) -> None:
+        from rf_core.io import answers  # noqa: PLC0415 - needs all of a session
+
         found, at = await answers.usage(session, max_age)
         if as_json:
             print_json(

@@ -9,8 +9,8 @@ from rf_core import picture
 from rf_core.io import answers, processes, records
 from rf_core.io.session import Session
 from rf_core.outlook import CrawlOutlook, outlooks
+from rf_core.parts import BALANCE
 from rf_core.picture import Material
-from rf_core.polling import BALANCE
 from rf_core.snapshot import PoolState, Snapshot
 from rf_core.units import format_bytes, format_rate, format_seconds
 from rf_tui.cli.opening import json_option, profile_option, with_session

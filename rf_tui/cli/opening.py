@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from rf_core.errors import AccountDisabledError, InsufficientScopeError, UnauthorizedError
 from rf_core.io.configuration import load_settings
-from rf_core.io.session import Session
+from rf_core.settings import Settings
+
+if TYPE_CHECKING:
+    from rf_core.io.session import Session
 
 _Result = TypeVar("_Result")
 
@@ -44,15 +46,31 @@ def freshness_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(decided)
 
 
+def settings_of(profile: str | None) -> Settings:
+    """Read the settings, and say what was repaired in them."""
+    settings = load_settings(profile=profile)
+    for warning in settings.warnings:
+        click.echo(f"rf: {warning}", err=True)
+    return settings
+
+
 def with_session(
-    profile: str | None, work: Callable[[Session], Awaitable[_Result]], *, holder: str = "rf"
+    profile: str | Settings | None,
+    work: Callable[[Session], Awaitable[_Result]],
+    *,
+    holder: str = "rf",
 ) -> _Result:
-    """Run some work on an open session."""
+    """Run some work on an open session.
+
+    Args:
+        profile: Whose, or the settings themselves.
+    """
+    import asyncio  # noqa: PLC0415 - what is stored and fresh is printed without all this
+
+    from rf_core.io.session import Session  # noqa: PLC0415 - same
 
     async def opened() -> _Result:
-        settings = load_settings(profile=profile)
-        for warning in settings.warnings:
-            click.echo(f"rf: {warning}", err=True)
+        settings = profile if isinstance(profile, Settings) else settings_of(profile)
         async with Session(settings, holder=holder) as session:
             try:
                 return await work(session)

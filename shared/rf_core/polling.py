@@ -18,12 +18,8 @@ from rf_core.errors import (
     UnauthorizedError,
 )
 from rf_core.freshness import FRESH_SECONDS
+from rf_core.parts import ACCOUNT, BALANCE, DISCOVERY, USAGE
 from rf_core.protocol import WINDOW_SECONDS
-
-ACCOUNT: Final = "account"
-DISCOVERY: Final = "discovery"
-BALANCE: Final = "balance"
-USAGE: Final = "usage"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from rf_core.errors import (
     TransportError,
     UnauthorizedError,
 )
-from rf_core.polling import BALANCE, DISCOVERY, USAGE
+from rf_core.parts import BALANCE, DISCOVERY, USAGE
 from rf_core.redaction import printable, redact
 from rf_core.snapshot import Finding, Severity
 from rf_core.units import format_seconds

@@ -10,7 +10,8 @@ from rf_core.errors import (
     TransportError,
     UnauthorizedError,
 )
-from rf_core.polling import ACCOUNT, BALANCE, DISCOVERY, USAGE, Outage, allowance, due, failed
+from rf_core.parts import ACCOUNT, BALANCE, DISCOVERY, USAGE
+from rf_core.polling import Outage, allowance, due, failed
 
 ALL = (ACCOUNT, DISCOVERY, BALANCE, USAGE)
 

@@ -192,6 +192,27 @@ def test_what_is_fresh_costs_no_call_and_refresh_always_one(rf, sandbox):
     assert sorted(calls(sandbox)[4:]) == sorted(before)
 
 
+def test_a_fresh_balance_is_printed_without_what_a_call_would_need(rf, sandbox, tmp_path):
+    rf("balance")
+    before = calls(sandbox)
+    code = (
+        "import sys; from rf_tui.cli.main import run; run(['balance']); "
+        "heavy = {'httpx', 'asyncio', 'msgspec', 'diskcache', 'decimal', 'ssl', 'textual'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(tmp_path, sandbox),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout.splitlines()[0].startswith("premium\t2.0000 GB")
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert calls(sandbox) == before
+
+
 def test_what_a_monitor_has_read_costs_a_command_no_call(rf, sandbox):
     assert rf("--once").returncode == ExitCode.DONE
     before = calls(sandbox)

@@ -7,41 +7,21 @@ number of commands that find something too old at the same time, one asks.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
-from rf_core.errors import InsufficientScopeError
+from rf_core.errors import InsufficientScopeError, StateError
 from rf_core.io import notes, records
+from rf_core.io.glance import Balances, stored_balances
 from rf_core.io.session import Session
 from rf_core.models import Account, Discovery, Usage
-from rf_core.polling import ACCOUNT, BALANCE, DISCOVERY, USAGE
+from rf_core.parts import ACCOUNT, BALANCE, DISCOVERY, USAGE
 from rf_core.troubles import barred
 
 _IDENTITY: Final = "identity"
 _LEASE_SECONDS: Final = 30.0
 _GLANCE_SECONDS: Final = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Balances:
-    """What every pool has, in bytes.
-
-    Attributes:
-        read: Pool → the provider's number, when it was last read.
-        spent_since: Pool → wire bytes of this machine's crawls since then.
-        at: When it was read (Unix seconds).
-    """
-
-    read: Mapping[str, int]
-    spent_since: Mapping[str, int]
-    at: float
-
-    @property
-    def left(self) -> dict[str, int]:
-        """Pool → what is left now by both meters."""
-        return {pool: count - self.spent_since.get(pool, 0) for pool, count in self.read.items()}
 
 
 async def balances(session: Session, max_age_seconds: float | None) -> Balances:
@@ -58,17 +38,10 @@ async def balances(session: Session, max_age_seconds: float | None) -> Balances:
         await notes.cure(session, part, session.client.skew_seconds)
 
     await _have(session, BALANCE, max_age_seconds, ask)
-    stored = await session.state.read(records.gather, session.key, float("inf"))
-    part = stored.parts[BALANCE]
-    last = {pool: stored.readings[pool][-1] for pool in part.document["pools"]}
-    return Balances(
-        read={pool: reading.balance_bytes for pool, reading in last.items()},
-        spent_since={
-            pool: max(0, stored.spent.get(pool, 0) - reading.spent_bytes)
-            for pool, reading in last.items()
-        },
-        at=part.fetched_at,
-    )
+    found = await session.state.read(stored_balances, session.key)
+    if found is None:
+        raise StateError("The balances that were just stored are gone.")
+    return found
 
 
 async def _ask_for_balances(session: Session) -> tuple[str, Mapping[str, int]]:

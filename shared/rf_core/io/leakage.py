@@ -13,7 +13,8 @@ from typing import Final
 from rf_core.errors import StateError
 from rf_core.inventory import Inventory
 from rf_core.io.kept import kept_inventories
-from rf_core.io.state import FILE_NAME, State
+from rf_core.io.schema import FILE_NAME
+from rf_core.io.state import State
 from rf_core.leaks import Known, Leak, Search
 from rf_core.settings import Settings
 

@@ -23,7 +23,8 @@ from rf_core.io import notes, records
 from rf_core.io.client import AsyncClient
 from rf_core.io.session import Session
 from rf_core.io.windows import Windows
-from rf_core.polling import ACCOUNT, BALANCE, DISCOVERY, USAGE, Outage
+from rf_core.parts import ACCOUNT, BALANCE, DISCOVERY, USAGE
+from rf_core.polling import Outage
 from rf_core.troubles import barred
 
 Put: TypeAlias = Callable[[sqlite3.Connection, str, str, float, Any], None]

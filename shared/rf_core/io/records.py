@@ -16,7 +16,7 @@ import msgspec
 
 from rf_core.drain import Reading
 from rf_core.io import spending
-from rf_core.polling import BALANCE
+from rf_core.parts import BALANCE
 from rf_core.snapshot import CrawlReport
 
 KEPT_READINGS: Final = 600

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+FILE_NAME: Final = "state.db"
+
 _FIRST: Final = """
 CREATE TABLE windows (
     key TEXT NOT NULL, grp TEXT NOT NULL, allowed INTEGER NOT NULL,

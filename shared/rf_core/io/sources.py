@@ -16,8 +16,8 @@ from rf_core.io.notes import stored_troubles
 from rf_core.io.poller import HOLDER, Poller
 from rf_core.io.session import Session
 from rf_core.models import Usage
+from rf_core.parts import ACCOUNT, BALANCE, DISCOVERY, USAGE
 from rf_core.picture import Material
-from rf_core.polling import ACCOUNT, BALANCE, DISCOVERY, USAGE
 from rf_core.protocol import READS
 from rf_core.snapshot import Headroom, Snapshot
 from rf_core.troubles import Trouble, trouble_of

@@ -20,13 +20,12 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from rf_core.errors import StateError
 from rf_core.io.folders import private_file, private_folder
-from rf_core.io.schema import MIGRATIONS
+from rf_core.io.schema import FILE_NAME, MIGRATIONS
 
 _Params = ParamSpec("_Params")
 _Result = TypeVar("_Result")
 
 SCHEMA: Final = len(MIGRATIONS)
-FILE_NAME: Final = "state.db"
 _BUSY_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.02
 _GLANCES: Final = 2
