@@ -1,4 +1,4 @@
-"""`rf ledger`: what was spent, by spider, domain, pool, crawl or day. No call is made."""
+"""`rf ledger`: what was spent, by spider, domain, pool, crawl or day; `explain` doubts it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from rf_core.prices import format_cost
 from rf_core.spending import Grouping, Spent, day_name, read_since, summed, total
 from rf_core.units import format_bytes
 from rf_tui.cli.exit_codes import ExitCode
+from rf_tui.cli.explain import explained
 from rf_tui.cli.opening import json_option, profile_option, with_session
 from rf_tui.cli.output import is_for_a_person, print_json, print_rows
 from rf_tui.cli.table import Column
@@ -56,7 +57,9 @@ class Since(click.ParamType[int]):
     ("rf ledger --by domain --since 7d", "where to, in the last seven days"),
     ("rf ledger --by day --csv > november.csv", "for a spreadsheet"),
     ("rf ledger --json | jq .total_bytes", "all that was ever counted here"),
+    ("rf ledger explain", "did the provider take just that?"),
 )
+@click.argument("explain", required=False, type=click.Choice(["explain"]), metavar="[explain]")
 @profile_option
 @json_option
 @click.option(
@@ -69,14 +72,25 @@ class Since(click.ParamType[int]):
 @click.option("--since", type=Since(), metavar="DAY", help="7d, today, or a day: 2026-11-01.")
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated, with headings.")
 def ledger(
-    *, profile: str | None, as_json: bool, by: Grouping, since: int | None, as_csv: bool
+    *,
+    explain: str | None,
+    profile: str | None,
+    as_json: bool,
+    by: Grouping,
+    since: int | None,
+    as_csv: bool,
 ) -> int:
     """What crawls of this machine have spent, to the byte. Makes no call.
 
     Days are those of UTC. Costs need a price in the profile of config.toml.
+
+    With `explain` it compares that with what the provider took, by the balances that were read
+    here: clean, overhead, foreign or inconclusive. Foreign ends with exit code 3.
     """
     if as_json and as_csv:
         raise click.UsageError("Take one of --json and --csv.")
+    if explain:
+        return explained(profile, as_json=as_json)
 
     async def ask(session: Session) -> None:
         day = since or 0

@@ -1,0 +1,104 @@
+"""`rf ledger explain`: whether the provider took what our crawls spent."""
+
+from __future__ import annotations
+
+import time
+
+import click
+import msgspec
+
+from rf_core.io import records
+from rf_core.io.session import Session
+from rf_core.reconcile import Reconciliation, reconcile_all
+from rf_core.units import format_bytes, format_rate, format_seconds
+from rf_tui.cli.exit_codes import ExitCode
+from rf_tui.cli.opening import with_session
+from rf_tui.cli.output import is_for_a_person, print_json, print_rows
+from rf_tui.cli.table import Column
+
+
+def explained(profile: str | None, *, as_json: bool) -> int:
+    """Compare both meters over the readings that are stored, pool by pool."""
+
+    async def ask(session: Session) -> int:
+        history = await session.state.read(records.get_history, session.key)
+        found = {pool: reconcile_all(readings) for pool, readings in sorted(history.items())}
+        found = {pool: stretches for pool, stretches in found.items() if stretches}
+        foreign = [pool for pool, all_ in found.items() if all_[-1].verdict == "foreign"]
+        if as_json:
+            print_json({"pools": _document(found), "foreign": foreign})
+        else:
+            print_rows(
+                (
+                    Column("POOL"),
+                    Column("FROM"),
+                    Column("FOR", "right", spare=1),
+                    Column("VERDICT"),
+                    Column("PROVIDER", "right"),
+                    Column("OURS", "right"),
+                    Column("MORE", "right"),
+                    Column("NOISE", "right", spare=2),
+                ),
+                [_row(pool, one) for pool, all_ in found.items() for one in all_],
+                none="Two balances have to be read first: watch with `rf`, or `rf balance`.",
+            )
+        for pool, stretches in found.items():
+            if is_for_a_person() or pool in foreign:
+                click.echo(f"rf: pool {pool}: {in_words(stretches[-1])}", err=True)
+        return ExitCode.CONDITION if foreign else ExitCode.DONE
+
+    return with_session(profile, ask)
+
+
+def in_words(one: Reconciliation) -> str:
+    """Say what a verdict means, and what may be done."""
+    excess, noise = format_bytes(one.excess_bytes), format_bytes(one.noise_bytes)
+    match one.verdict:
+        case "clean":
+            late = f"; its meter is about {format_seconds(one.lag_seconds)} late"
+            return (
+                f"the provider took what our crawls spent, to {noise}"
+                f"{late if one.lag_seconds else ''}."
+            )
+        case "overhead":
+            why = " It looks like a GB of 10^9 bytes." if one.unit == "GB" else ""
+            return f"the provider takes {one.share or 0:.1%} more than our crawls spend.{why}"
+        case "foreign":
+            return (
+                f"somebody else took {excess}, {format_rate(one.foreign_bytes_per_second)}: "
+                "another machine or tool of yours, or a leak. If nothing is yours, "
+                "make new credentials."
+            )
+        case "inconclusive":
+            if one.share is not None:
+                return (
+                    f"the provider took {excess} more: a share of {one.share:.1%}, or somebody as "
+                    "steady as our crawls. It shows when they pause."
+                )
+            return f"the meters differ by {excess}, which proves nothing yet."
+
+
+def _document(found: dict[str, tuple[Reconciliation, ...]]) -> dict[str, object]:
+    return {
+        pool: [
+            {
+                **msgspec.to_builtins(one),
+                "foreign_bytes_per_second": one.foreign_bytes_per_second,
+            }
+            for one in stretches
+        ]
+        for pool, stretches in found.items()
+    }
+
+
+def _row(pool: str, one: Reconciliation) -> tuple[str, ...]:
+    return (
+        pool,
+        time.strftime("%m-%d %H:%M:%S", time.localtime(one.begin)),
+        format_seconds(one.end - one.begin),
+        one.verdict,
+        format_bytes(one.provider_bytes),
+        format_bytes(one.our_bytes),
+        format_bytes(one.excess_bytes),
+        format_bytes(one.noise_bytes),
+    )

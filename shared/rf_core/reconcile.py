@@ -1,0 +1,278 @@
+"""Whether the provider took what our crawls spent: two meters of one pool, side by side.
+
+Nothing is guessed from averages. The provider rounds (C-091), publishes now and then, and may be
+late; within those bounds, at every reading of a stretch, its count has to be ours, or ours and a
+stable share of it. What no lateness and no share explains is somebody else's.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from statistics import median
+from typing import Final, Literal, TypeAlias
+
+from rf_core.consumption import cadence_seconds
+from rf_core.drain import Reading, consumed_bytes
+from rf_core.units import BALANCE_QUANTUM, GIGABYTE
+
+Verdict: TypeAlias = Literal["clean", "overhead", "foreign", "inconclusive"]
+
+STRETCH_SECONDS: Final = 1_800.0
+"""How long a stretch of readings is, about."""
+
+_LATENESS: Final = (0, 15, 30, 45, 60, 90, 120, 180, 240, 300, 420, 600, 900)
+"""Seconds that the provider's meter may be behind, the likeliest first."""
+_MOST_SHARE: Final = 0.25
+_STALE_SECONDS: Final = 3.0
+"""A crawl's report is a second old when a balance is noted next to it, or two, or lost a beat."""
+_DECIMAL_SHARE: Final = GIGABYTE / 1e9 - 1
+_DECIMAL_SLACK: Final = 0.005
+_SHORTEST_SECONDS: Final = 900.0
+_FEWEST: Final = 3
+_TELLING: Final = 20
+"""How many times the noise our crawls must have spent for a clean stretch to rule a share out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """Both meters over one stretch of readings.
+
+    Attributes:
+        begin, end: Of the stretch, in Unix seconds.
+        provider_bytes, our_bytes: What each meter counted, as late as the provider's is.
+        excess_bytes: The difference: above 0 when the provider took more.
+        noise_bytes: What rounding and rhythm explain of it.
+        lag_seconds: How late the provider's meter seems to be.
+        cadence_seconds: How often it is brought up to date; 0 when that cannot be told.
+        share: With `overhead`, the excess as a part of ours.
+        unit: `GB` when that share is just that of a GB of 10^9 bytes, so that our GB is too large.
+    """
+
+    verdict: Verdict
+    begin: float
+    end: float
+    provider_bytes: int
+    our_bytes: int
+    excess_bytes: int
+    noise_bytes: int
+    lag_seconds: float
+    cadence_seconds: float
+    share: float | None = None
+    unit: Literal["GB"] | None = None
+
+    @property
+    def foreign_bytes_per_second(self) -> float:
+        """What somebody else takes."""
+        seconds = self.end - self.begin
+        return self.excess_bytes / seconds if self.verdict == "foreign" and seconds else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """Both counts from the stretch's begin, at each reading, if the provider is that late."""
+
+    lag: float
+    theirs: Sequence[float]
+    ours: Sequence[float]
+    times: Sequence[float]
+    noise: float
+
+    @property
+    def excess(self) -> float:
+        return self.theirs[-1] - self.ours[-1]
+
+    def holds(self, share: float = 0.0, rate: float = 0.0) -> bool:
+        """Whether the provider took ours, a share more and so much a second, at every reading."""
+        return all(
+            abs(theirs - ours * (1 + share) - rate * (at - self.times[0])) <= self.noise
+            for theirs, ours, at in zip(self.theirs, self.ours, self.times, strict=True)
+        )
+
+    def only_grows(self) -> bool:
+        """Whether what is too much never became less, as if it had only been early."""
+        highest = 0.0
+        for theirs, ours in zip(self.theirs, self.ours, strict=True):
+            if theirs - ours < highest - 2 * self.noise:
+                return False
+            highest = max(highest, theirs - ours)
+        return True
+
+
+def stretches(readings: Sequence[Reading]) -> Iterator[tuple[int, int]]:
+    """Cut readings into stretches of half an hour: the first and last index of each.
+
+    The last reading of one is the first of the next: not a byte falls between two. The last
+    stretch takes in what would be a short one after it.
+    """
+    first, end = 0, len(readings) - 1
+    for number in range(1, len(readings)):
+        long = readings[number].at - readings[first].at >= STRETCH_SECONDS
+        enough = readings[end].at - readings[number].at >= _SHORTEST_SECONDS
+        if number == end or (long and enough):
+            yield first, number
+            first = number
+
+
+def reconcile(
+    readings: Sequence[Reading],
+    first: int = 0,
+    last: int | None = None,
+    *,
+    usual_share: float | None = None,
+    elsewhere: Sequence[int] = (),
+) -> Reconciliation:
+    """Compare both meters from one reading to another.
+
+    Args:
+        readings: Oldest first. Those before the stretch tell what a late meter may show in it.
+        first, last: The stretch; all of it by default.
+        usual_share: What the provider takes on top of ours when nobody else is there, if that is
+            known from before. Without it, a stranger as steady as we are is not told from a share.
+        elsewhere: At each reading, what other machines of the account had spent in the pool.
+    """
+    last = len(readings) - 1 if last is None else last
+    others = elsewhere or [0] * len(readings)
+    spent = [reading.spent_bytes + more for reading, more in zip(readings, others, strict=True)]
+    steps = [max(0, after - before) for before, after in pairwise(spent)]
+    ours = list(accumulate(steps, initial=0))
+    cadence = _cadence(readings[: last + 1])
+    fits = [
+        _fit(readings, ours, (first, last), float(lag), cadence)
+        for lag in _LATENESS
+        if lag == 0 or readings[0].at <= readings[first].at - lag or not spent[0]
+    ]
+    verdict, fit, share = _judged(fits, usual_share)
+    if verdict == "clean" and last - first + 1 < _FEWEST:
+        verdict = "inconclusive"
+    known = _known_from(readings, spent[0])
+    if verdict == "foreign" and known > first:
+        # What our crawls spent before the first reading may have shown up late.
+        if known < last:
+            later = reconcile(readings, known, last, usual_share=usual_share, elsewhere=elsewhere)
+            if later.verdict == "foreign":
+                return later
+        verdict = "inconclusive"
+    return Reconciliation(
+        verdict,
+        readings[first].at,
+        readings[last].at,
+        round(fit.theirs[-1]),
+        round(fit.ours[-1]),
+        round(fit.excess),
+        round(fit.noise),
+        fit.lag,
+        cadence,
+        share,
+        _unit(share, fit) if verdict == "overhead" and share is not None else None,
+    )
+
+
+def _judged(fits: Sequence[_Fit], usual_share: float | None) -> tuple[Verdict, _Fit, float | None]:
+    """The verdict, how late the provider is with it, and the share it takes on top of ours."""
+    for fit in fits:
+        if fit.holds():
+            return "clean", fit, None
+    for fit in fits:
+        share = fit.excess / fit.ours[-1] if fit.ours[-1] > 0 else 0.0
+        if 0 < share <= _MOST_SHARE and fit.holds(share=share):
+            # A stranger who takes as steadily as we do looks just like a share.
+            steady = fit.holds(rate=fit.excess / (fit.times[-1] - fit.times[0]))
+            usual = usual_share if steady else share
+            if usual is None:
+                return "inconclusive", fit, share
+            if abs(share - usual) * fit.ours[-1] <= fit.noise:
+                return "overhead", fit, share
+    strange = [fit for fit in fits if fit.excess > fit.noise and fit.only_grows()]
+    if strange:
+        return "foreign", min(strange, key=lambda fit: fit.excess), None
+    return "inconclusive", fits[0], None
+
+
+def _known_from(readings: Sequence[Reading], spent_before: int) -> int:
+    """From which reading on it is known what a late meter may still have to show of ours."""
+    if not spent_before:
+        return 0
+    known_at = readings[0].at + _LATENESS[-1]
+    return next((n for n, one in enumerate(readings) if one.at >= known_at), len(readings))
+
+
+def reconcile_all(
+    readings: Sequence[Reading], *, elsewhere: Sequence[int] = ()
+) -> tuple[Reconciliation, ...]:
+    """Compare both meters stretch by stretch; later ones know what one shows of a usual share.
+
+    Args:
+        readings: Oldest first.
+        elsewhere: As for :func:`reconcile`.
+    """
+    found: list[Reconciliation] = []
+    usual: float | None = None
+    for first, last in stretches(readings):
+        one = reconcile(readings, first, last, usual_share=usual, elsewhere=elsewhere)
+        found.append(one)
+        if one.verdict == "overhead":
+            usual = one.share
+        elif one.verdict == "clean" and one.our_bytes > _TELLING * one.noise_bytes:
+            usual = 0.0
+    return tuple(found)
+
+
+def _unit(share: float, fit: _Fit) -> Literal["GB"] | None:
+    sure = fit.noise <= _DECIMAL_SLACK * fit.ours[-1]
+    return "GB" if sure and abs(share - _DECIMAL_SHARE) <= _DECIMAL_SLACK else None
+
+
+def _cadence(readings: Sequence[Reading]) -> float:
+    """How rarely the provider publishes; 0 when as often as it was asked."""
+    if len(readings) < _FEWEST:
+        return 0.0
+    asked = median(after.at - before.at for before, after in pairwise(readings))
+    cadence = cadence_seconds(readings)
+    return cadence if cadence > 1.5 * asked else 0.0
+
+
+def _fit(
+    readings: Sequence[Reading],
+    ours: Sequence[int],
+    edges: tuple[int, int],
+    lag: float,
+    cadence: float,
+) -> _Fit:
+    stretch = readings[edges[0] : edges[1] + 1]
+    times = [reading.at for reading in stretch]
+    all_times = [reading.at for reading in readings]
+    shown = [_at(all_times, ours, at - lag) for at in times]
+    taken = accumulate((consumed_bytes(a, b) for a, b in pairwise(stretch)), initial=0)
+    unsure = _STALE_SECONDS + cadence + (_longest_gap(times) if lag else 0.0)
+    noise = BALANCE_QUANTUM + _fastest(all_times, ours, times[0] - lag, times[-1]) * unsure
+    begun = shown[0]
+    return _Fit(lag, [float(one) for one in taken], [s - begun for s in shown], times, noise)
+
+
+def _longest_gap(times: Sequence[float]) -> float:
+    return max((after - before for before, after in pairwise(times)), default=0.0)
+
+
+def _fastest(times: Sequence[float], ours: Sequence[int], begin: float, end: float) -> float:
+    """The most that our crawls took in a second, between any two readings."""
+    return max(
+        (
+            (b - a) / max(after - before, 1.0)
+            for (before, a), (after, b) in pairwise(zip(times, ours, strict=True))
+            if after >= begin and before <= end
+        ),
+        default=0.0,
+    )
+
+
+def _at(times: Sequence[float], totals: Sequence[int], moment: float) -> float:
+    after = bisect_right(times, moment)
+    if after == 0:
+        return float(totals[0])
+    if after == len(times):
+        return float(totals[-1])
+    share = (moment - times[after - 1]) / (times[after] - times[after - 1])
+    return totals[after - 1] + share * (totals[after] - totals[after - 1])
