@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import scrapy
@@ -87,6 +88,20 @@ def pending_requests(crawler: Crawler) -> int | None:
     if slot is None or not hasattr(slot.scheduler, "__len__"):
         return None
     return len(slot.scheduler) + len(slot.inprogress)
+
+
+@contextmanager
+def aside(crawler: Crawler, request: Request) -> Iterator[None]:
+    """Let a request that waits in a middleware hold no place in `CONCURRENT_REQUESTS` meanwhile."""
+    active: set[Request] = crawler.engine.downloader.active
+    active.discard(request)
+    slot = crawler.engine._slot  # noqa: SLF001 - no public name for it in 2.19
+    if slot is not None:
+        slot.nextcall.schedule()
+    try:
+        yield
+    finally:
+        active.add(request)
 
 
 def downloading(crawler: Crawler) -> Container[Request]:

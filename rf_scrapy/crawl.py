@@ -57,7 +57,7 @@ class Crawl:
         self.telemetry: Telemetry = Telemetry(self)
         self.relay: Relay | None = None
         self.verdicts: Counter[str] = Counter()
-        self.direct_requests: int = 0
+        self.direct: Counter[str] = Counter()
         self.backoff_steps: int = 0
         self.backoff_seconds: float = 0.0
         self.backoffs: dict[str, float] = {}

@@ -21,6 +21,7 @@ from rf_scrapy import compat
 from rf_scrapy.components import PROXY, REPORTER, require
 from rf_scrapy.crawl import Crawl, crawl_of
 from rf_scrapy.flights import Flight
+from rf_scrapy.kinds import kind_of, says_direct
 from rf_scrapy.sessions import SESSION
 from rf_scrapy.settings import META_NOT_YET
 from rf_scrapy.verdict import of_exception, texts_of
@@ -79,8 +80,8 @@ class ProxyMiddleware:
         scheme = urlparse_cached(request).scheme
         if scheme in _LOCAL_SCHEMES or _has_users_proxy(request):
             return None
-        if _says_direct(request):
-            self._go_direct(request)
+        if way := says_direct(request) or self._by_kind(request):
+            self._go_direct(request, way)
         elif unkept := META_NOT_YET.intersection(request.meta):
             message = f"request meta {', '.join(sorted(unkept))} is not in this version"
             logger.error("%s is not sent: %s", request, message)
@@ -222,8 +223,21 @@ class ProxyMiddleware:
         crawl.flights.began(request, flight)
         crawl.meter.spend(pool, domain).requests += 1
 
-    def _go_direct(self, request: Request) -> None:
-        self._crawl.direct_requests += 1
+    def _by_kind(self, request: Request) -> str:
+        """What the policy for requests of that kind says, if they have one of their own.
+
+        Raises:
+            NoProxyError: they are switched off.
+        """
+        kind = kind_of(request)
+        policy = getattr(self._crawl.settings, kind) if kind else "proxy"
+        if policy == "off":
+            message = f"RF_{kind.upper()} is off"
+            raise NoProxyError(message)
+        return kind if policy == "direct" else ""
+
+    def _go_direct(self, request: Request, way: str = "allow_direct") -> None:
+        self._crawl.direct[way] += 1
         self._crawl.flights.began(request, Flight("", time.monotonic()))
 
     def _without_proxy(self, request: Request, why: str, what: What = What.NO_PROXY) -> None:
@@ -271,14 +285,6 @@ class ProxyMiddleware:
 def _has_users_proxy(request: Request) -> bool:
     """Whether the user chose a proxy; Scrapy marks one that the environment chose."""
     return bool(request.meta.get("proxy")) and not request.meta.get("_scheme_proxy")
-
-
-def _says_direct(request: Request) -> bool:
-    """The user's word, on this very request; what an environment proxy left behind is not."""
-    meta = request.meta
-    if meta.get("rf_proxy") is False or meta.get("dont_proxy"):
-        return True
-    return "proxy" in meta and meta["proxy"] is None
 
 
 def _size_of(response: Response) -> int:

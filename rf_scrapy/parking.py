@@ -5,13 +5,13 @@ copy to its scheduler; we veto the scheduling (`request_scheduled` may raise `Ig
 keep the copy until its time has come. Nothing else of the crawl notices.
 
 Requests that something awaits directly (robots.txt, media, `engine.download_async`) never reach
-the scheduler: they come straight back to the middleware, which then waits in place.
+the scheduler: they come straight back to the middleware, which then waits, and lends its place.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from scrapy import signals
@@ -23,23 +23,31 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
 
-ROOM: Final = 1_000
-"""Requests parked at most; beyond it a request waits in place, which holds the crawl back."""
+ROOM: Final = 100_000
+"""Requests parked at most, about 200 MB of them: a spider without an end must not fill the memory.
+Beyond it a request waits in place, which holds the crawl back."""
 
 _GLANCE_SECONDS: Final = 0.25
+_APART_SECONDS: Final = 0.001
 
 
 class Parking:
     """The parked requests of one crawler.
 
     A held request is in exactly one of two places: `_announced`, between the middleware and the
-    scheduler, or `_parked`, with a timer running.
+    scheduler, or `_parked`, with a timer running. They leave a thousand a second, so that the first
+    answers tell whether the others may follow.
+
+    Attributes:
+        stays: How long a request whose time has come had better stay where it is.
     """
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
         self._announced: dict[Request, float] = {}
         self._parked: dict[Request, asyncio.TimerHandle] = {}
+        self._in_place = 0
+        self.stays: Callable[[Request], float] = lambda _request: 0.0
         crawler.signals.connect(self._scheduled, signals.request_scheduled)
         crawler.signals.connect(self._idle, signals.spider_idle)
 
@@ -67,10 +75,15 @@ class Parking:
         return request in self._announced
 
     async def arrive(self, request: Request) -> None:
-        """Wait out the rest of a held request's time in place."""
+        """Wait out the rest of a held request's time, holding nobody else's place."""
         due = self._announced.pop(request, None)
         if due is not None:
-            await self._stay(due - _now())
+            self._in_place += 1
+            try:
+                with compat.aside(self._crawler, request):
+                    await self._stay(due - _now())
+            finally:
+                self._in_place -= 1
 
     async def _stay(self, seconds: float) -> None:
         """Wait in place, but not longer than the crawl lives."""
@@ -84,18 +97,26 @@ class Parking:
         due = self._announced.pop(request, None)
         if due is None or compat.is_closing(self._crawler):
             return
-        loop = asyncio.get_running_loop()
-        self._parked[request] = loop.call_at(due, self._leave, request)
+        self._park(request, due)
         message = "parked until its domain may be asked again"
         raise IgnoreRequest(message)
 
+    def _park(self, request: Request, due: float) -> None:
+        due += len(self._parked) * _APART_SECONDS
+        loop = asyncio.get_running_loop()
+        self._parked[request] = loop.call_at(due, self._leave, request)
+
     def _leave(self, request: Request) -> None:
         del self._parked[request]
+        seconds = self.stays(request)
+        if seconds:
+            self._park(request, _now() + seconds)
+            return
         if self._crawler.engine.spider is not None:
             self._crawler.engine.crawl(request)
 
     def _idle(self) -> None:
-        if self._parked:
+        if self._parked or self._in_place:
             raise DontCloseSpider
 
     def _leftovers(self) -> Iterator[Request]:

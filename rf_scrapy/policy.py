@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Protocol
 
-from scrapy.exceptions import NotConfigured
+from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.utils.httpobj import urlparse_cached
 from scrapy.utils.misc import build_from_crawler
 
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from scrapy.http import Response
 
 
+class DomainStalledError(IgnoreRequest):
+    """A domain has asked for patience for longer than `RF_BACKOFF_STALL`."""
+
+
 @compat.middleware
 class BackoffMiddleware:
     """Downloader middleware, at 560: outside Retry, before redirects and cookies."""
@@ -43,6 +47,7 @@ class BackoffMiddleware:
         self._crawl = crawl
         self._pauses: dict[str, Pause] = {}
         self._bans = _ban_policy(crawl)
+        crawl.parking.stays = self._still_parked
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> BackoffMiddleware:
@@ -64,7 +69,7 @@ class BackoffMiddleware:
             return self._arrive(request)
         wait = self._wait_seconds(request)
         if wait:
-            return self._crawl.again(request, wait)
+            return self._hold(request, wait)
         return self._join(request) if self._has_session(request) else None
 
     def _has_session(self, request: Request) -> bool:
@@ -84,18 +89,46 @@ class BackoffMiddleware:
             raise NoProxyError(str(error)) from error
 
     async def _arrive(self, request: Request) -> Request | None:
-        """A request that came straight back waits in place, then asks once more."""
+        """A request that came straight back waits in place, then asks once more.
+
+        Raises:
+            IgnoreRequest: the crawl ended meanwhile; whoever awaits it must let go.
+        """
         await self._crawl.parking.arrive(request)
+        if compat.is_closing(self._crawl.crawler):
+            message = "the crawl is ending"
+            raise IgnoreRequest(message)
         wait = self._wait_seconds(request)
         if wait:
-            return await self._crawl.again(request, wait)
+            return await self._hold(request, wait)
         if self._has_session(request):
             await self._join(request)
         return None
 
+    def _hold(self, request: Request, seconds: float) -> Awaitable[Request]:
+        """Keep a request until its domain may be asked.
+
+        Raises:
+            DomainStalledError: that has been so for too long.
+        """
+        if self._is_stalled(request):
+            self._crawl.note(judge(Who.TARGET, What.STALLED), request)
+            message = f"{_domain(request)} has said nothing but *slower* for too long"
+            raise DomainStalledError(message)
+        return self._crawl.again(request, seconds)
+
     def _wait_seconds(self, request: Request) -> float:
         pause = self._pauses.get(_domain(request))
         return pause.wait_seconds(time.monotonic()) if pause else 0.0
+
+    def _is_stalled(self, request: Request) -> bool:
+        pause = self._pauses.get(_domain(request))
+        longest = self._crawl.settings.backoff_stall
+        return pause is not None and pause.is_stalled(time.monotonic(), longest)
+
+    def _still_parked(self, request: Request) -> float:
+        """How long a parked request whose time has come had better stay where it is."""
+        return 0.0 if self._is_stalled(request) else self._wait_seconds(request)
 
     def process_response(
         self, request: Request, response: Response
@@ -139,6 +172,8 @@ class BackoffMiddleware:
         attempts = crawl.flights.attempts_of(request)
         attempts[Action.BACK_OFF] += 1
         if attempts[Action.BACK_OFF] > crawl.settings.backoff_retry_times:
+            return response
+        if outcome.pause.is_stalled(now, crawl.settings.backoff_stall):
             return response
         return crawl.again(request, outcome.pause.wait_seconds(now))
 

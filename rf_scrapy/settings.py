@@ -107,12 +107,13 @@ def _policy(value: Any) -> Any:
     raise ValueError(message)
 
 
-def _only(choice: str) -> Callable[[Any], str]:
+def _choice(*choices: str) -> Callable[[Any], str]:
     def parse(value: Any) -> str:
-        if str(value).strip() != choice:
-            message = f'only "{choice}" works in this version'
+        text = str(value).strip().lower()
+        if text not in choices:
+            message = f"write one of {', '.join(choices)}"
             raise ValueError(message)
-        return choice
+        return text
 
     return parse
 
@@ -206,6 +207,14 @@ SETTINGS: Final = (
         "How often one request waits for its domain before its answer is handed on.",
     ),
     Setting(
+        "RF_BACKOFF_STALL",
+        "backoff_stall",
+        900.0,
+        _seconds,
+        "After so many seconds without a good answer a domain is not waited for any more: answers "
+        "are handed on, what has not been sent is given up.",
+    ),
+    Setting(
         "RF_BAN_HTTP_CODES",
         "ban_http_codes",
         frozenset({403}),
@@ -233,8 +242,21 @@ SETTINGS: Final = (
         _size,
         "What this crawl may spend, as `5 GB` or `300 MB`: a cap in wire bytes, not an alert.",
     ),
-    Setting("RF_ROBOTS", "robots", "proxy", _only("proxy"), "Where robots.txt is fetched through."),
-    Setting("RF_MEDIA", "media", "proxy", _only("proxy"), "Where media files are fetched through."),
+    Setting(
+        "RF_ROBOTS",
+        "robots",
+        "proxy",
+        _choice("proxy", "direct", "off"),
+        "How robots.txt is fetched: through a `proxy`, `direct` from your own address, or `off`: "
+        "never, as if no site had one.",
+    ),
+    Setting(
+        "RF_MEDIA",
+        "media",
+        "proxy",
+        _choice("proxy", "direct", "off"),
+        "How files of media pipelines are fetched: the same, `off` is not at all.",
+    ),
     Setting("RF_PROFILE", "profile", None, _text, "Profile of config.toml; as the variable."),
     Setting("RF_BASE_URL", "base_url", None, _text, "Address of the API; as the variable."),
     Setting("RF_STORE", "store", None, _text, "Where state is shared; as the variable."),
@@ -288,6 +310,7 @@ class CrawlSettings:
     backoff_http_codes: frozenset[int]
     backoff_max: float
     backoff_retry_times: int
+    backoff_stall: float
     ban_http_codes: frozenset[int]
     ban_retry_times: int
     ban_policy: Any

@@ -57,9 +57,7 @@ STATS: Final = (
         lambda c: c.meter.unbilled_bytes,
     ),
     Stat("rf/requests/proxied", "Requests sent through a proxy", _requests),
-    Stat(
-        "rf/requests/direct", "Requests sent without one, on purpose", lambda c: c.direct_requests
-    ),
+    Stat("rf/requests/direct", "Requests sent without one, on purpose", lambda c: c.direct.total()),
     Stat(
         "rf/orders",
         "Orders; one call may serve many crawls",
@@ -91,6 +89,7 @@ STATS: Final = (
 )
 
 VERDICT_PREFIX: Final = "rf/verdict/"
+DIRECT_PREFIX: Final = "rf/requests/direct/"
 
 
 def stats_of(crawl: Crawl) -> Mapping[str, Any]:
@@ -98,6 +97,7 @@ def stats_of(crawl: Crawl) -> Mapping[str, Any]:
     found = {stat.name: stat.read(crawl) for stat in STATS}
     values = {name: value for name, value in found.items() if value is not None}
     values |= {f"{VERDICT_PREFIX}{name}": count for name, count in crawl.verdicts.items()}
+    values |= {f"{DIRECT_PREFIX}{way}": count for way, count in crawl.direct.items()}
     return values
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from rf_core.snapshot import CrawlReport, DomainSpend
@@ -22,14 +23,18 @@ class Telemetry:
     def __init__(self, crawl: Crawl) -> None:
         self._crawl = crawl
         self._host = socket.gethostname()
+        self._written: dict[tuple[str, str], DomainSpend] = {}
         self._samples: list[tuple[float, int]] = []
 
     async def publish(self, *, finished: bool = False) -> None:
-        """Write this crawl's row."""
+        """Write this crawl's row, and those of its domains that have changed."""
         crawl = self._crawl
         session = crawl.supply.session
         if crawl.settings.telemetry and session is not None:
-            await session.publish(self.report(finished=finished))
+            report = self.report(finished=finished)
+            changed = [one for one in report.domains if one != self._written.get(_name(one))]
+            await session.publish(replace(report, domains=tuple(changed)))
+            self._written |= {_name(one): one for one in changed}
 
     def report(self, *, finished: bool = False) -> CrawlReport:
         """Say where this crawl stands."""
@@ -53,7 +58,7 @@ class Telemetry:
             requests=sum(spend.requests for spend in crawl.meter.spends.values()),
             pending_requests=0 if finished else compat.pending_requests(crawler),
             items=crawler.stats.get_value("item_scraped_count", 0),
-            direct_requests=crawl.direct_requests,
+            direct_requests=crawl.direct.total(),
             failures=dict(crawl.verdicts),
             exits=crawl.exits,
             live_proxies=crawl.supply.lanes.live,
@@ -76,3 +81,7 @@ class Telemetry:
         self._samples.append((moment, total))
         first_at, first_total = self._samples[0]
         return (total - first_total) / (moment - first_at) if moment > first_at else 0.0
+
+
+def _name(spend: DomainSpend) -> tuple[str, str]:
+    return spend.pool, spend.domain

@@ -20,17 +20,23 @@ class Pause:
 
     Attributes:
         step: How many times in a row the pause was not long enough.
+        since: When the domain began to say *slower*, without an answer in between.
         began: When the current step began (monotonic seconds).
         until: Nothing is sent before this moment.
     """
 
     step: int = 0
+    since: float = float("-inf")
     began: float = float("-inf")
     until: float = float("-inf")
 
     def wait_seconds(self, now: float) -> float:
         """Seconds still to wait; 0 when the domain may be asked."""
         return max(0.0, self.until - now)
+
+    def is_stalled(self, now: float, longest: float) -> bool:
+        """Whether the domain has said nothing else for longer than that."""
+        return self.step > 0 and now - self.since > longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,8 @@ def refused(
     step = pause.step + 1
     wait = max(asked, BASE_SECONDS * 2 ** min(step - 1, 30))
     wait = min(cap, wait * (1 + JITTER * chance))
-    return Refused(Pause(step, now, now + wait), new_step=True)
+    since = pause.since if pause.step else now
+    return Refused(Pause(step, since, now, now + wait), new_step=True)
 
 
 def answered(pause: Pause, *, sent_at: float) -> Pause:

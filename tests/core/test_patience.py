@@ -63,3 +63,20 @@ def test_no_pause_is_longer_than_its_cap_or_shorter_than_asked(retry_after, step
     pause = say_slower(Pause(step=step), 0.0, retry_after=retry_after, cap=cap, chance=chance).pause
     assert pause.wait_seconds(0.0) <= cap
     assert pause.wait_seconds(0.0) >= min(cap, retry_after or 0.0)
+
+
+def test_a_domain_that_says_nothing_else_for_too_long_has_stalled():
+    pause, now = Pause(), 100.0
+    while now < 160.0:
+        pause = say_slower(pause, now).pause
+        now = pause.until + 0.5
+    assert pause.since == 100.0
+    assert pause.is_stalled(161.0, 60.0)
+    assert not pause.is_stalled(161.0, 62.0)
+
+
+def test_one_good_answer_and_the_time_counts_anew():
+    pause = say_slower(Pause(), 100.0).pause
+    pause = answered(pause, sent_at=200.0)
+    assert not pause.is_stalled(10_000.0, 1.0)
+    assert say_slower(pause, 300.0).pause.since == 300.0

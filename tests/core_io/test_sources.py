@@ -495,3 +495,13 @@ async def test_generation_is_never_delayed_by_polling(sandbox, monitors):
     assert (await source._session.order(Order())).proxies
     snapshot = await source.snapshot()
     assert snapshot.windows[0].holders == (("monitor", 1),)
+
+
+async def test_a_crawl_may_tell_only_the_domains_that_have_changed(sandbox, monitors):
+    clock = ManualClock(1_800_000_000.0)
+    source = await monitors(sandbox.api, sandbox.key, clock)
+    a, b = (DomainSpend("premium", name, 1, 2, 1) for name in ("a.example", "b.example"))
+    await source._session.publish(crawl(clock, domains=(a, b)))
+    later = DomainSpend("premium", "b.example", 10, 20, 2)
+    await source._session.publish(crawl(clock, domains=(later,)))
+    assert (await look(source)).crawls[0].domains == (a, later)

@@ -1,7 +1,10 @@
 """Without a usable proxy nothing leaves, and the reason says which trouble it was."""
 
+import subprocess
+import sys
+
 import pytest
-from support.crawls import ADDON, crawl, environment, gateway_bytes, spider
+from support.crawls import ADDON, AIOHTTP, HTTPX, crawl, environment, gateway_bytes, spider
 
 CRAWL = ADDON | {"ROBOTSTXT_OBEY": True, "LOG_LEVEL": "INFO"}
 
@@ -184,3 +187,154 @@ def test_a_request_that_asks_for_what_is_not_there_is_not_sent(sandbox, tmp_path
     outcome = crawl(tmp_path, code, ADDON, environment(tmp_path, sandbox))
     assert "rf_country is not in this version" in outcome.log
     assert sandbox.state()["site"]["requests"] == 0
+
+
+def addresses_of(sandbox, *paths):
+    rows = sandbox.site_log()["requests"]
+    return {row["client"] for row in rows if not paths or row["target"].startswith(paths)}
+
+
+EVERYTHING = """
+class Everything(scrapy.Spider):
+    name = "everything"
+    handle_httpstatus_list = [403]
+    custom_settings = {
+        "ROBOTSTXT_OBEY": True, "ITEM_PIPELINES": {"scrapy.pipelines.files.FilesPipeline": 1},
+        "FILES_STORE": "files", "MEDIA_ALLOW_REDIRECTS": True, "RF_BACKOFF_MAX": 1,
+    }
+    async def start(self):
+        for site in ("HTTP", "HTTPS"):
+            for path in PATHS:
+                yield scrapy.Request(site + path, dont_filter=True)
+            yield scrapy.Request(site + "/ip", meta={"rf_session": "one"}, dont_filter=True)
+    def parse(self, response):
+        yield {"file_urls": [response.urljoin("/image/7.png"), response.urljoin("/redirect/2")]}
+""".replace(
+    "PATHS",
+    repr(
+        (
+            "/ip", "/redirect/3?form=across", "/to-https/ip", "/to-http/ip", "/status/500",
+            "/status/403", "/busy?times=1", "/text/2000", "/bytes/0",
+        )
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("handler", [{}, AIOHTTP, HTTPX], ids=["HTTP11", "aiohttp", "httpx"])
+def test_whatever_a_crawl_does_the_site_sees_exits_only(sandbox, tmp_path, handler):
+    """robots.txt, files, redirects between schemes, retries, bans, back-offs, sessions."""
+    sandbox.faults(
+        {"where": "gateway", "match": {"nth": [5, 9]}, "what": {"kind": "exit_dropped"}},
+        {"where": "site", "match": {"path": "/bytes/0", "first": 1}, "what": {"kind": "truncate"}},
+    )
+    code = EVERYTHING.replace("HTTPS", sandbox.site_https).replace("HTTP", sandbox.site_http)
+    outcome = crawl(tmp_path, code, ADDON | handler, environment(tmp_path, sandbox))
+    seen = {row["target"].split("?")[0] for row in sandbox.site_log()["requests"]}
+    assert {"/robots.txt", "/image/7.png", "/ip", "/status/500", "/bytes/0"} <= seen, outcome.log
+    assert "127.0.0.1" not in addresses_of(sandbox)
+    assert len(addresses_of(sandbox)) > 5
+    assert outcome.stats["rf/requests/direct"] == 0
+    assert outcome.stats["retry/count"] >= 4
+    assert outcome.wire_bytes == gateway_bytes(sandbox)
+
+
+@pytest.mark.parametrize("kind", ["robots", "media"])
+def test_one_kind_may_go_directly_when_it_is_told_to_and_is_counted(sandbox, tmp_path, kind):
+    code = EVERYTHING.replace("HTTPS", sandbox.site_https).replace("HTTP", sandbox.site_http)
+    settings = ADDON | {f"RF_{kind.upper()}": "direct"}
+    outcome = crawl(tmp_path, code, settings, environment(tmp_path, sandbox))
+    paths = {"robots": ("/robots.txt",), "media": ("/image/", "/redirect/2", "/redirect/1")}[kind]
+    assert "127.0.0.1" in addresses_of(sandbox, *paths), outcome.log
+    pages = addresses_of(sandbox, "/ip", "/status", "/text")
+    assert "127.0.0.1" not in pages
+    assert outcome.stats["rf/requests/direct"] == outcome.stats[f"rf/requests/direct/{kind}"] > 0
+
+
+@pytest.mark.parametrize("kind", ["robots", "media"])
+def test_one_kind_may_be_off(sandbox, tmp_path, kind):
+    code = EVERYTHING.replace("HTTPS", sandbox.site_https).replace("HTTP", sandbox.site_http)
+    settings = ADDON | {f"RF_{kind.upper()}": "off"}
+    outcome = crawl(tmp_path, code, settings, environment(tmp_path, sandbox))
+    paths = {"robots": ("/robots.txt",), "media": ("/image/",)}[kind]
+    assert addresses_of(sandbox, *paths) == set(), outcome.log
+    assert "127.0.0.1" not in addresses_of(sandbox)
+    assert outcome.stats["rf/requests/direct"] == 0
+    assert outcome.stats["item_scraped_count"] > 10
+
+
+def test_each_way_to_go_directly_is_counted_by_its_name(sandbox, tmp_path):
+    code = """
+    class Ways(scrapy.Spider):
+        name = "ways"
+        async def start(self):
+            yield scrapy.Request("SITE/ip?1", meta={"rf_proxy": False})
+            yield scrapy.Request("SITE/ip?2", meta={"dont_proxy": True})
+            yield scrapy.Request("SITE/ip?3", meta={"proxy": None})
+        def parse(self, response):
+            yield {}
+    """.replace("SITE", sandbox.site_http)
+    outcome = crawl(tmp_path, code, ADDON, environment(tmp_path, sandbox))
+    ways = {name: n for name, n in outcome.stats.items() if name.startswith("rf/requests/direct/")}
+    assert {name.rpartition("/")[2] for name in ways} == {"rf_proxy", "dont_proxy", "proxy_none"}
+    assert sum(ways.values()) == outcome.stats["rf/requests/direct"] == 3
+
+
+@pytest.mark.parametrize("trouble", ["no key", "no balance", "no proxies left"])
+def test_a_proxy_of_the_environment_is_no_way_out(sandbox, tmp_path, trouble):
+    """It leads to the site's own port: had anything gone there, the site would have seen it."""
+    extra = {"http_proxy": sandbox.site_http, "https_proxy": sandbox.site_http}
+    if trouble == "no key":
+        extra["RF_API_KEY"] = ""
+    elif trouble == "no balance":
+        sandbox.set_balance("premium", 0)
+    else:
+        sandbox.faults({"where": "gateway", "what": {"kind": "status", "status": 407}})
+    outcome = run(sandbox, tmp_path, {"RF_LIVE_PROXIES": 2, "RF_QUANTITY": 2}, **extra)
+    assert outcome.stats["finish_reason"].startswith("rf_"), outcome.log
+    assert sandbox.state()["site"]["requests"] == 0
+    assert outcome.stats["rf/requests/direct"] == 0
+
+
+@pytest.mark.parametrize("command", ["fetch", "shell"])
+def test_scrapys_own_commands_go_through_proxies_too(sandbox, tmp_path, command):
+    arguments = [f"{sandbox.site_http}/ip"] + (
+        ["-c", "response.text"] if command == "shell" else []
+    )
+    (tmp_path / "scrapy.cfg").write_text("[settings]\ndefault = mine\n")
+    (tmp_path / "mine.py").write_text(
+        f"ADDONS = {ADDON['ADDONS']!r}\nTELNETCONSOLE_ENABLED = False\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "scrapy", command, *arguments],
+        cwd=tmp_path, env=environment(tmp_path, sandbox), capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert '"ip"' in done.stdout, done.stderr
+    assert addresses_of(sandbox)
+    assert "127.0.0.1" not in addresses_of(sandbox)
+
+
+def test_a_lane_is_free_again_when_another_middleware_answers_beyond_ours(sandbox, tmp_path):
+    """What it returns never comes back through our middleware, and nobody says so."""
+    (tmp_path / "mine.py").write_text(
+        "class Answers:\n"
+        "    def process_request(self, request):\n"
+        "        if '/ip' in request.url:\n"
+        "            return request.replace(url=request.url.replace('/ip', '/bytes/9'))\n"
+    )
+    code = """
+    class Answered(scrapy.Spider):
+        name = "answered"
+        async def start(self):
+            for n in range(12):
+                yield scrapy.Request(f"SITE/ip?n={n}")
+        def parse(self, response):
+            yield {}
+    """.replace("SITE", sandbox.site_http)
+    settings = ADDON | {
+        "DOWNLOADER_MIDDLEWARES": {"mine.Answers": 990}, "RF_LIVE_PROXIES": 2,
+        "RF_ROTATE": "request", "CONCURRENT_REQUESTS": 4,
+    }  # fmt: skip
+    env = environment(tmp_path, sandbox, PYTHONPATH=str(tmp_path))
+    outcome = crawl(tmp_path, code, settings, env)
+    assert outcome.stats["item_scraped_count"] == 12, outcome.log

@@ -166,3 +166,115 @@ for path in queue.rglob("*"):
         count += path.read_bytes().count(b"/status/429")
 print(count)
 """
+
+
+FORMS = ("seconds", "fraction", "date", "past", "zero", "negative", "words", "huge", "missing")
+
+
+def test_retry_after_is_understood_in_every_form_it_has(sandbox, tmp_path):
+    """RFC 9110, 10.2.3; each form in a domain of its own."""
+    site = sandbox.site_http.replace("127.0.0.1", "{}.localhost")
+    urls = [site.format(form) + f"/busy?form={form}&times=1&scope={form}" for form in FORMS]
+    settings = ADDON | {"RF_BACKOFF_MAX": 3}
+    outcome = crawl(tmp_path, spider(*urls), settings, environment(tmp_path, sandbox))
+    assert outcome.stats["item_scraped_count"] == len(FORMS), outcome.log
+    assert outcome.stats["rf/verdict/target_503"] == len(FORMS)
+    assert outcome.stats["rf/backoff/count"] == len(FORMS)
+    # Even zero, the past and what cannot be read are at least a second.
+    assert len(FORMS) <= float(outcome.stats["rf/backoff/seconds"]) <= 3 * len(FORMS)
+    assert outcome.stats.get("retry/count", 0) == 0
+
+
+def test_a_domain_that_never_recovers_is_given_up_and_no_other(sandbox, tmp_path):
+    code = """
+    class Stalled(scrapy.Spider):
+        name = "stalled"
+        handle_httpstatus_list = [503]
+        custom_settings = {"RETRY_ENABLED": False}
+        async def start(self):
+            for n in range(40):
+                yield scrapy.Request(f"DOWN/maintenance?n={n}", errback=self.failed, priority=1)
+                yield scrapy.Request(f"WELL/bytes/{n}")
+        def parse(self, response):
+            yield {"outcome": response.status}
+        def failed(self, failure):
+            yield {"outcome": type(failure.value).__name__}
+    """
+    down = sandbox.site_http.replace("127.0.0.1", "down.localhost")
+    code = code.replace("DOWN", down).replace("WELL", sandbox.site_http)
+    feed = tmp_path / "items.json"
+    settings = ADDON | {
+        "RF_BACKOFF_MAX": 1, "RF_BACKOFF_STALL": 2, "FEEDS": {str(feed): {"format": "json"}},
+    }  # fmt: skip
+    outcome = crawl(tmp_path, code, settings, environment(tmp_path, sandbox))
+    outcomes = [item["outcome"] for item in json.loads(feed.read_text())]
+    assert outcomes.count(200) == 40, outcome.log
+    assert outcomes.count(503) + outcomes.count("DomainStalledError") == 40
+    assert outcome.stats["rf/verdict/target_stalled"] == outcomes.count("DomainStalledError") > 0
+    # Most were never sent: what a dead domain costs is bounded too.
+    assert outcome.stats["rf/verdict/target_503"] < 40
+
+
+def test_what_somebody_awaits_lends_its_place_while_it_waits(sandbox, tmp_path):
+    """One place in all: files of a slow domain wait, and pages of others go through."""
+    code = """
+    import time
+    class Files(scrapy.Spider):
+        name = "files"
+        custom_settings = {
+            "ITEM_PIPELINES": {"scrapy.pipelines.files.FilesPipeline": 1},
+            "FILES_STORE": "files", "CONCURRENT_REQUESTS": 1,
+        }
+        async def start(self):
+            yield scrapy.Request("SITE/ip")
+        def parse(self, response):
+            yield {"file_urls": ["SLOW/busy?form=seconds&seconds=3&times=1"]}
+            for n in range(5):
+                yield scrapy.Request(f"SITE/bytes/{n}", callback=self.page, dont_filter=True)
+        def page(self, response):
+            yield {"page": response.url}
+    """
+    slow = sandbox.site_http.replace("127.0.0.1", "slow.localhost")
+    code = code.replace("SITE", sandbox.site_http).replace("SLOW", slow)
+    outcome = crawl(tmp_path, code, ADDON, environment(tmp_path, sandbox))
+    order = [row["domain"] for row in sandbox.site_log()["requests"]]
+    assert order[-1] == "slow.localhost", outcome.log
+    assert order.count("slow.localhost") == 2
+    assert outcome.stats["file_status_count/downloaded"] == 1
+
+
+@pytest.mark.parametrize("jobdir", [True, False], ids=["jobdir", "memory"])
+def test_one_interrupt_ends_a_crawl_whatever_waits(sandbox, tmp_path, jobdir):
+    code = """
+    import os, signal
+    class Waiting(scrapy.Spider):
+        name = "waiting"
+        async def start(self):
+            for n in range(30):
+                yield scrapy.Request(f"SITE/status/429?n={n}")
+            yield scrapy.Request("OTHER/slow/1500", callback=self.interrupt)
+        def interrupt(self, response):
+            os.kill(os.getpid(), signal.SIGINT)
+    """.replace("SITE", sandbox.site_http)
+    other = sandbox.site_http.replace("127.0.0.1", "other.localhost")
+    code = code.replace("OTHER", other)
+    settings = (
+        ADDON | {"RETRY_ENABLED": False} | ({"JOBDIR": str(tmp_path / "job")} if jobdir else {})
+    )
+    sandbox.faults(
+        {
+            "where": "site",
+            "match": {"path": "/status/429*"},
+            "what": {"kind": "status", "status": 429, "headers": {"Retry-After": "250"}},
+        }
+    )
+    outcome = crawl(tmp_path, code, settings, environment(tmp_path, sandbox))
+    assert outcome.stats["finish_reason"] == "shutdown", outcome.log
+    assert "Received SIGINT twice" not in outcome.log
+    assert outcome.stats["rf/requests/direct"] == 0
+    if jobdir:
+        done = subprocess.run(
+            [sys.executable, "-c", COUNT_QUEUED, str(tmp_path / "job")],
+            capture_output=True, text=True, timeout=30, check=True,
+        )  # fmt: skip
+        assert int(done.stdout) == 30, outcome.log

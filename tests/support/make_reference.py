@@ -23,8 +23,9 @@ from rf_sandbox.pages.visits import EVENTS
 from rf_sandbox.switches import READINGS, of_profile
 from rf_scrapy.checks import RULES
 from rf_scrapy.extension import FINISH_REASONS
+from rf_scrapy.kinds import WAYS
 from rf_scrapy.settings import META_NOT_YET, NOT_YET, SETTINGS
-from rf_scrapy.stats import STATS, VERDICT_PREFIX
+from rf_scrapy.stats import DIRECT_PREFIX, STATS, VERDICT_PREFIX
 from rf_tui.cli.exit_codes import MEANINGS
 from rf_tui.cli.json_keys import JSON_KEYS
 from rf_tui.cli.main import COMMANDS, rf
@@ -66,7 +67,13 @@ def _scrapy():
             "| stat | what it counts |",
             "|---|---|",
             *(f"| `{stat.name}` | {stat.meaning}. |" for stat in STATS),
-            f"| `{VERDICT_PREFIX}<name>` | Verdicts, such as `gateway_auth` or `target_429`. |",
+            f"| `{VERDICT_PREFIX}<name>` | [Verdicts](verdicts.md), as `gateway_auth`. |",
+            f"| `{DIRECT_PREFIX}<way>` | Those by each way, named below. |",
+        ],
+        "ways": [
+            "| way | by whose word |",
+            "|---|---|",
+            *(f"| `{DIRECT_PREFIX}{way}` | {word} |" for way, word in WAYS.items()),
         ],
         "finish reasons": [
             "| reason | when |",

@@ -9,7 +9,7 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +17,7 @@ import msgspec
 from rf_core.drain import Reading
 from rf_core.io import spending
 from rf_core.parts import BALANCE
-from rf_core.snapshot import CrawlReport
+from rf_core.snapshot import CrawlReport, DomainSpend
 
 KEPT_READINGS: Final = 600
 _KEPT_CRAWL_SECONDS: Final = 30 * 24 * 3_600.0
@@ -148,7 +148,8 @@ def spent_by_pool(connection: sqlite3.Connection, key: str) -> dict[str, int]:
 def put_crawl(connection: sqlite3.Connection, key: str, report: CrawlReport) -> None:
     """Keep a crawl's newest report, book what it spent, and drop crawls of a month ago.
 
-    All of it or nothing: what is booked is what is new since the report before, to the byte.
+    All of it or nothing: what is booked is what is new since the report before, to the byte. Of its
+    domains those will do that have changed since then: each has a row of its own.
     """
     spending.book(connection, key, report)
     connection.execute(
@@ -158,7 +159,7 @@ def put_crawl(connection: sqlite3.Connection, key: str, report: CrawlReport) -> 
             key,
             report.updated_at,
             report.finished_at,
-            msgspec.json.encode(report).decode(),
+            msgspec.json.encode(replace(report, domains=())).decode(),
         ),
     )
     connection.executemany(
@@ -188,8 +189,17 @@ def get_crawls(
     for (body,) in rows:
         # A row of another version of this program is nothing to fail over.
         with contextlib.suppress(msgspec.MsgspecError):
-            reports.append(msgspec.json.decode(body, type=CrawlReport))
+            report = msgspec.json.decode(body, type=CrawlReport)
+            reports.append(replace(report, domains=_domains(connection, report.id)))
     return tuple(sorted(reports, key=lambda report: -report.started_at))
+
+
+def _domains(connection: sqlite3.Connection, crawl: str) -> tuple[DomainSpend, ...]:
+    rows = connection.execute(
+        "SELECT pool, domain, up, down, requests FROM spends WHERE crawl = ? ORDER BY pool, domain",
+        (crawl,),
+    )
+    return tuple(DomainSpend(*row) for row in rows)
 
 
 def take_lease(

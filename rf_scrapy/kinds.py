@@ -1,0 +1,41 @@
+"""Which requests go another way than through a proxy, and by whose word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from scrapy.http.request import NO_CALLBACK
+from scrapy.utils.httpobj import urlparse_cached
+
+if TYPE_CHECKING:
+    from scrapy import Request
+
+WAYS: Final[Mapping[str, str]] = {
+    "allow_direct": "`RF_ALLOW_DIRECT`, when there was no proxy",
+    "robots": '`RF_ROBOTS = "direct"`',
+    "media": '`RF_MEDIA = "direct"`',
+    "rf_proxy": "`rf_proxy: False`",
+    "dont_proxy": "`dont_proxy: True`",
+    "proxy_none": "`proxy: None`",
+}
+"""Every way for a request to leave from the machine's own address, each explicit and counted."""
+
+
+def says_direct(request: Request) -> str:
+    """The user's word on this very request, or ""; what an environment proxy left is no such."""
+    meta = request.meta
+    if meta.get("rf_proxy") is False:
+        return "rf_proxy"
+    if meta.get("dont_proxy"):
+        return "dont_proxy"
+    return "proxy_none" if "proxy" in meta and meta["proxy"] is None else ""
+
+
+def kind_of(request: Request) -> str:
+    """`robots` or `media` for what Scrapy's own components fetch, or ""."""
+    if request.callback is not NO_CALLBACK:
+        return ""
+    if request.meta.get("dont_obey_robotstxt") and urlparse_cached(request).path == "/robots.txt":
+        return "robots"
+    return "media"
