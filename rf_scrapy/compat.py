@@ -95,7 +95,7 @@ def aside(crawler: Crawler, request: Request) -> Iterator[None]:
     """Let a request that waits in a middleware hold no place in `CONCURRENT_REQUESTS` meanwhile."""
     active: set[Request] = crawler.engine.downloader.active
     active.discard(request)
-    slot = crawler.engine._slot  # noqa: SLF001 - no public name for it in 2.19
+    slot = _slot(crawler)
     if slot is not None:
         slot.nextcall.schedule()
     try:

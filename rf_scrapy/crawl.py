@@ -82,7 +82,11 @@ class Crawl:
             self.masked_key = mask_key(account.key)
         spider = self.crawler.spider.name if self.crawler.spider else "crawl"
         supply = self.supply
-        supply.session = await Session(account, holder=f"crawl {spider}").__aenter__()
+        supply.session = await Session(
+            account, holder=f"crawl {spider}", clock=supply.clock
+        ).__aenter__()
+        if self.crawler.settings.get("RF_ROTATE") == "session":
+            await supply.check_sessions()
         await supply.order()
         self.meter.limit_bytes = self.settings.budget
         self.meter.at_limit = self._at_limit

@@ -22,7 +22,7 @@ from rf_scrapy.components import PROXY, REPORTER, require
 from rf_scrapy.crawl import Crawl, crawl_of
 from rf_scrapy.flights import Flight
 from rf_scrapy.kinds import kind_of, says_direct
-from rf_scrapy.sessions import SESSION
+from rf_scrapy.sessions import SESSION, SESSION_EXCLUSIVE
 from rf_scrapy.settings import META_NOT_YET
 from rf_scrapy.verdict import of_exception, texts_of
 
@@ -39,6 +39,7 @@ _LOCAL_SCHEMES: Final = frozenset({"data", "file"})
 _PROXIED_SCHEMES: Final = frozenset({"http", "https"})
 _NO_LANE_SECONDS: Final = 0.5
 _SETTLE_SECONDS: Final = 0.2
+_TURN_TAKING_SECONDS: Final = 0.05
 _HEADS_AND_TLS: Final = 1_024
 
 
@@ -172,6 +173,8 @@ class ProxyMiddleware:
         """Send a request on its session's lane; one whose session is over goes round once more."""
         crawl = self._crawl
         while (held := crawl.supply.sessions.of(request)) and not compat.is_closing(crawl.crawler):
+            if request.meta.get(SESSION_EXCLUSIVE) and crawl.supply.lanes.carries(held.credential):
+                return await crawl.again(request, _TURN_TAKING_SECONDS)
             lane = crawl.supply.lanes.hold(held.credential, target)
             if lane is not None:
                 self._assign(request, lane, target, domain)

@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.utils.httpobj import urlparse_cached
@@ -19,7 +19,7 @@ from scrapy.utils.misc import build_from_crawler
 from rf_core.errors import ResiFactoryError
 from rf_core.patience import Pause, answered, refused
 from rf_core.retry_after import parse_date, parse_retry_after
-from rf_core.verdicts import Action, What, Who, judge
+from rf_core.verdicts import Action, What, Who, judge, of_error
 from rf_scrapy import compat
 from rf_scrapy.components import BACKOFF, REPORTER, require
 from rf_scrapy.crawl import Crawl, crawl_of
@@ -28,6 +28,8 @@ from rf_scrapy.middleware import NoProxyError
 from rf_scrapy.sessions import SESSION
 
 logger = logging.getLogger(__name__)
+
+_REORDER_SECONDS: Final = 5.0
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -76,17 +78,28 @@ class BackoffMiddleware:
         crawl = self._crawl
         return request.meta.get(SESSION) is not None and crawl.relay is not None
 
-    async def _join(self, request: Request) -> None:
+    async def _join(self, request: Request) -> Request | None:
         """Choose the session before the cookies are: its jar goes with its exit.
 
         Raises:
             NoProxyError: no credential can be had for it.
         """
+        crawl = self._crawl
         try:
-            await self._crawl.supply.sessions.join(request)
+            await crawl.supply.sessions.join(request)
         except ResiFactoryError as error:
+            rule = of_error(error)
+            crawl.note(rule, request)
+            attempts = crawl.flights.attempts_of(request)
+            attempts[rule.action] += 1
+            if rule.action is Action.REORDER and attempts[rule.action] <= int(rule.times or 0):
+                return await crawl.again(request, _REORDER_SECONDS * attempts[rule.action])
             logger.error("%s has no session: %s", request, error)
+            if rule.action is Action.STOP:
+                crawl.stop(rule.reason)
+                return await crawl.kept(request)
             raise NoProxyError(str(error)) from error
+        return None
 
     async def _arrive(self, request: Request) -> Request | None:
         """A request that came straight back waits in place, then asks once more.
@@ -101,9 +114,7 @@ class BackoffMiddleware:
         wait = self._wait_seconds(request)
         if wait:
             return await self._hold(request, wait)
-        if self._has_session(request):
-            await self._join(request)
-        return None
+        return await self._join(request) if self._has_session(request) else None
 
     def _hold(self, request: Request, seconds: float) -> Awaitable[Request]:
         """Keep a request until its domain may be asked.

@@ -77,6 +77,11 @@ STATS: Final = (
         "Those whose credential was refused or banned",
         lambda c: c.supply.sessions.known.broken,
     ),
+    Stat(
+        "rf/sessions/resumed",
+        "Requests of another run's sessions, which began anew",
+        lambda c: c.supply.sessions.known.resumed,
+    ),
     Stat("rf/proxies/retired", "Credentials refused for good", lambda c: c.supply.lanes.refused),
     Stat("rf/tunnels", "CONNECT tunnels that were opened", lambda c: c.meter.tunnels),
     Stat(

@@ -8,7 +8,9 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from rf_core.errors import ResiFactoryError
+from rf_core import orders
+from rf_core.errors import InsufficientScopeError, ResiFactoryError
+from rf_core.io.clock import Clock, machine_clock
 from rf_core.lanes import Credential, Lanes
 from rf_core.models import Batch, Order
 from rf_core.refusals import Cause
@@ -50,12 +52,15 @@ class Supply:
         self._settings = settings
         self._note = note
         self._stop = stop
+        self.clock: Clock = machine_clock()
         self.session: Session | None = None
         self.relay: Relay | None = None
         self.pool = settings.pool or ""
         self.orders: int = 0
         self.lanes: Lanes = Lanes(settings.live_proxies, settings.rotate)
-        self.sessions: CrawlSessions = CrawlSessions(settings, self._order_for_sessions)
+        self.sessions: CrawlSessions = CrawlSessions(
+            settings, self._order_for_sessions, self.clock.monotonic
+        )
         self._refilling: asyncio.Task[None] | None = None
         self._refills = 0
         self._trouble = judge(Who.API, Cause.OTHER)
@@ -97,6 +102,17 @@ class Supply:
         self.orders += 1
         self.pool = delivery.facts.pool
         self.lanes.stock(delivery.proxies, self.pool)
+
+    async def check_sessions(self) -> None:
+        """Find out before the first request whether sessions can be had.
+
+        Raises:
+            OrderError: the pool offers no credentials that keep their exit.
+        """
+        # Without the scope for discovery the API decides, when the first one is ordered.
+        with contextlib.suppress(InsufficientScopeError):
+            found, _ = await self._open_session().discovery()
+            orders.check(self.sessions.next_order, found)
 
     async def _order_for_sessions(self, order: Order) -> Batch:
         batch = await self._open_session().order(order)

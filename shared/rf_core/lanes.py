@@ -221,6 +221,11 @@ class Lanes:
                 return lane
         return None
 
+    def carries(self, credential: Credential) -> bool:
+        """Whether a request of a session is under way on its lane."""
+        handle = credential.handle
+        return any(lane.handle == handle and lane.in_flight for lane in self._held)
+
     def make_room_for(self, credential: Credential) -> Lane | None:
         """Retire the lane that has rested longest, for a session's credential to get it.
 

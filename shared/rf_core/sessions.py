@@ -57,6 +57,7 @@ class Sessions:
         self._spare: deque[tuple[Credential, float]] = deque()
         self._known: set[str] = set()
         self.renewed = 0
+        self.resumed = 0
         self.broken = 0
 
     def __len__(self) -> int:
@@ -111,6 +112,15 @@ class Sessions:
             self._held[key] = held
             return held
         return None
+
+    def note_jar(self, key: str, jar: str) -> None:
+        """Count a request whose jar is that of a session of another run: a job that was resumed.
+
+        What it went on with is over; its key begins anew here, with an empty jar.
+        """
+        prefix, _, epoch = jar.rpartition(":")
+        if prefix == f"rf:{key}" and epoch.isdecimal() and int(epoch) > self._epochs.get(key, 0):
+            self.resumed += 1
 
     def end(self, key: str) -> None:
         """End a session because its spider says so. Repeatable."""

@@ -14,6 +14,7 @@ VARIABLES: Final[Mapping[str, str]] = {
     "RF_CONFIG": "where `config.toml` is",
     "RF_STATE_DIR": "where `state.db` is: windows, readings, crawls; private to you",
     "RF_CACHE_DIR": "where discovery is cached",
+    "RF_CLOCK_SCALE": "for tests: as many times as fast, as `rf sandbox --clock scaled:N` is",
     "RF_STORE": "`local`; a shared store is not in this version",
 }
 """Name → what it sets."""

@@ -1,9 +1,13 @@
 """`rf_session`: one exit and one cookie jar for requests that belong together."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from support.crawls import ADDON, AIOHTTP, BY_HAND, HTTPX, crawl, environment, gateway_bytes
+from support.flows import SETTINGS, assert_no_session_spans_two_exits, spider
+
+from rf_sandbox.sandbox import Sandbox
 
 FLOWS = """
 class Shop(scrapy.Spider):
@@ -189,3 +193,100 @@ def test_a_pool_without_sticky_proxies_is_said_and_nothing_leaves(sandbox, tmp_p
     assert "has no session" in done.log
     assert "No proxy type 'sticky' is listed of pool premium" in done.log
     assert sandbox.traffic()["traffic"] == []
+
+
+@pytest.mark.parametrize("start", ["first_use", "generation"])
+def test_no_flow_spans_two_exits_while_leases_end_all_the_time(tmp_path, start):
+    """C-162, C-163, C-164: login, cart, checkout; a lease is eight seconds long."""
+    flows = 250
+    with Sandbox(seed=7, clock="scaled:15") as sandbox:
+        sandbox.switch(session_start=start)
+        source = spider(sandbox.site_http, flows, dawdler=20, dawdle_milliseconds=8_500)
+        settings = ADDON | SETTINGS | feed(tmp_path) | {"RF_SESSION_MINUTES": 2}
+        env = environment(tmp_path, sandbox, RF_CLOCK_SCALE="15")
+        done = crawl(tmp_path, source, settings, env, seconds=240)
+        items = items_of(tmp_path)
+        assert_no_session_spans_two_exits(sandbox, items, flows, done.stats)
+    assert done.stats["rf/sessions/renewed"] >= flows // 20
+    assert done.stats["flows/again"] >= flows // 20
+    assert done.stats["rf/sessions/begun"] >= flows + flows // 20
+
+
+def test_one_request_at_a_time_where_a_session_asks_for_it(sandbox, tmp_path):
+    source = """
+    class Exclusive(scrapy.Spider):
+        name = "exclusive"
+        async def start(self):
+            for n in range(6):
+                meta = {{"rf_session": "one", "rf_session_exclusive": True}}
+                yield scrapy.Request("{site}/slow/150?n=" + str(n), meta=meta)
+                meta = {{"rf_session": "two"}}
+                yield scrapy.Request("{site}/slow/150?shared=" + str(n), meta=meta)
+        def parse(self, response):
+            yield {{"url": response.url}}
+    """.format(site=sandbox.site_http)  # noqa: UP032 - braces belong to the spider
+    done = crawl(tmp_path, source, ADDON | feed(tmp_path), environment(tmp_path, sandbox))
+    assert len(items_of(tmp_path)) == 12, done.log
+    times = {}
+    for row in sandbox.traffic()["traffic"]:
+        times.setdefault(row["username"], []).append((row["started"], row["ended"]))
+    together = [
+        any(later < end for (_, end), (later, _) in pairwise(rows))
+        for rows in map(sorted, times.values())
+    ]
+    assert sorted(together) == [False, True]
+
+
+def test_a_resumed_job_begins_its_sessions_anew_with_empty_jars(sandbox, tmp_path):
+    source = """
+    class Resumed(scrapy.Spider):
+        name = "resumed"
+        custom_settings = {{"CONCURRENT_REQUESTS": 1}}
+        async def start(self):
+            for key in {keys!r}:
+                url = "{site}/cookies/set?key=" + key
+                yield scrapy.Request(url, meta={{"rf_session": key}}, dont_filter=True)
+        def parse(self, response):
+            key = response.meta["rf_session"]
+            for n in range(3):
+                yield scrapy.Request(
+                    "{site}/cookies/told?n=" + str(n) + key, callback=self.told, priority=-1,
+                    meta={{"rf_session": key, "cookiejar": response.meta["cookiejar"]}},
+                )
+        def told(self, response):
+            jar = "full" if "key" in response.json() else "empty"
+            self.crawler.stats.inc_value("told/" + jar)
+            if {stop}:
+                self.crawler.engine.close_spider(self, "enough")
+    """
+    settings = ADDON | {"JOBDIR": str(tmp_path / "job")}
+    env = environment(tmp_path, sandbox)
+    first = source.format(site=sandbox.site_http, keys=["a", "b"], stop=True)
+    done = crawl(tmp_path, first, settings, env)
+    assert done.stats["told/full"] >= 1, done.log
+    assert "told/empty" not in done.stats
+    later = source.format(site=sandbox.site_http, keys=[], stop=False)
+    resumed = crawl(tmp_path, later, settings, env)
+    assert resumed.stats["told/empty"] == 6 - done.stats["told/full"], done.log
+    assert resumed.stats["rf/sessions/begun"] == 2
+    assert resumed.stats["rf/sessions/resumed"] >= 2
+    assert "told/full" not in resumed.stats
+
+
+@pytest.mark.parametrize("rotate", ["session", "tunnel"])
+def test_a_pool_without_sticky_proxies_ends_the_crawl_that_needs_them(sandbox, tmp_path, rotate):
+    """Where the settings tell of sessions at its start, before a slot is spent."""
+    sandbox.patch_pool("premium", proxy_types=["rotating"])
+    source = """
+    class Sticky(scrapy.Spider):
+        name = "sticky"
+        async def start(self):
+            yield scrapy.Request("{site}/ip", meta={{"rf_session": "one"}})
+    """.format(site=sandbox.site_http)  # noqa: UP032 - braces belong to the spider
+    settings = ADDON | {"RF_POOL": "premium", "RF_ROTATE": rotate}
+    done = crawl(tmp_path, source, settings, environment(tmp_path, sandbox))
+    assert done.stats["finish_reason"] == "rf_settings", done.log
+    assert "No proxy type 'sticky' is listed of pool premium" in done.log
+    assert sandbox.traffic()["traffic"] == []
+    orders = [call for call in sandbox.journal()["calls"] if call["path"] == "/api/v1/proxies"]
+    assert len(orders) == (0 if rotate == "session" else 1)
