@@ -3,48 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import shutil
-import signal
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import ClassVar, Final
 
-from rich.text import Text
-from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
-from textual.events import Resize
-from textual.geometry import Size
+from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.widgets import Footer
 
 from rf_core.snapshot import Snapshot
 from rf_core.snapshot_source import Source
-from rf_tui.cli.exit_codes import ExitCode
-from rf_tui.crash import sentence, write_report
-from rf_tui.keys import KEYS
+from rf_tui.guest import Guest, bindings
+from rf_tui.keys import KEYS, Key
 from rf_tui.layout import Picture
 from rf_tui.places import Whereabouts
 from rf_tui.poller import Poller
-from rf_tui.replay import Replay
 from rf_tui.screens.help import HelpScreen
 from rf_tui.view import Looks, picture
 from rf_tui.widgets.canvas import Canvas
 from rf_tui.widgets.filter_line import FilterLine
 
-_ENDINGS: Final = tuple(
-    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
 _STEERING: Final = frozenset(
-    {"move", "next_panel", "open", "step_back", "filter", "sort", "targeting"}
+    {"move", "next_panel", "open", "step_back", "filter", "sort", "targeting", "seek", "faster"}
 )
-_REPLAYING: Final = frozenset({"seek", "faster"})
-_THEME_WITHOUT_COLOURS: Final = "ansi-dark"
-"""The terminal's own foreground and background."""
 
 
-class MonitorApp(App[None]):
+class MonitorApp(Guest):
     """A screen that is a function of the latest snapshot.
 
     Args:
@@ -53,26 +38,13 @@ class MonitorApp(App[None]):
         title: Shown beside the name, such as `demo`.
         clock: Unix seconds, for ages.
         report_folder: Where a crash report goes.
-        replay: The source, when it is a recording: keys move in it, and its clock is `clock`.
     """
 
     CSS_PATH = "app.tcss"
     AUTO_FOCUS = None  # keys are the app's until somebody wants to write
     TITLE = "ResiFactory"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            name,
-            key.action,
-            key.label,
-            show=key.in_footer and not place,
-            tooltip=key.meaning,
-            id=key.id if not place else f"{key.id}.{place}",
-            # Tab is the toolkit's own key for widgets, of which there is only one here.
-            priority=name in {"ctrl+q", "ctrl+c", "tab"},
-        )
-        for key in KEYS
-        for place, name in enumerate(key.keys.split(","))
-    ]
+    keys: ClassVar[tuple[Key, ...]] = KEYS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(KEYS)
 
     def __init__(
         self,
@@ -82,22 +54,16 @@ class MonitorApp(App[None]):
         title: str = "",
         clock: Callable[[], float] = time.time,
         report_folder: Path | None = None,
-        replay: Replay | None = None,
     ) -> None:
-        # Without it, NO_COLOR becomes shades of grey: the filter is chosen here, once and for all.
-        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        super().__init__(report_folder)
         self._poller = Poller(source)
         self._interval = interval
         self._label = title
         self._clock = clock
-        self._report_folder = report_folder
-        self._replay = replay
         self._snapshot = Snapshot(taken_at=clock())
         self._paused_at: float | None = None
         self._where = Whereabouts()
         self._drawn = Picture()
-        if self.no_color:
-            self.theme = _THEME_WITHOUT_COLOURS
 
     def compose(self) -> ComposeResult:
         """One canvas, one footer, and a line to write in."""
@@ -107,33 +73,20 @@ class MonitorApp(App[None]):
 
     def on_mount(self) -> None:
         """Paint at once, then look."""
-        self._mind_signals()
+        self.mind_signals()
         self._paint()
         self._look()
         if self._interval is not None:
             self.set_interval(self._interval, self._tick)
 
-    def _mind_signals(self) -> None:
-        """Leave the terminal as it was when told to end from outside."""
-        if self.is_headless:
-            return
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(NotImplementedError):  # loops of Windows have no signals
-            for ending in _ENDINGS:
-                loop.add_signal_handler(ending, self.exit, None, ExitCode.INTERRUPTED)
-
-    def on_unmount(self) -> None:
-        """Give the signals back."""
-        if self.is_headless:
-            return
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(NotImplementedError):
-            for ending in _ENDINGS:
-                loop.remove_signal_handler(ending)
-
     def on_resize(self) -> None:
         """Draw for the new size, once the canvas knows it."""
         self.call_after_refresh(self._paint)
+
+    @property
+    def label(self) -> str:
+        """What stands beside the name."""
+        return self._label
 
     @property
     def snapshot(self) -> Snapshot:
@@ -142,23 +95,11 @@ class MonitorApp(App[None]):
 
     def _tick(self) -> None:
         """Paint once a tick: what a look brought, or how old everything has got meanwhile."""
-        self._mind_size()
+        self.mind_size()
         if self._paused_at is None:
             self._look()
         else:
             self._paint()
-
-    def _mind_size(self) -> None:
-        """Follow the terminal where no signal did.
-
-        When a corner is dragged quickly, one size signal interrupts the handler of another, which
-        then reports the older size last.
-        """
-        if self.is_headless or self.is_web:
-            return
-        size = Size(*shutil.get_terminal_size())
-        if size != self.size:
-            self.post_message(Resize(size, size))
 
     def _look(self) -> None:
         self.run_worker(self._show(self._poller.look), group="look")
@@ -178,7 +119,7 @@ class MonitorApp(App[None]):
             now=now,
             paused_for=None if self._paused_at is None else now - self._paused_at,
             asking=self._poller.refreshing,
-            label=self._replay.label if self._replay else self._label,
+            label=self.label,
             late_after=8.0 + 2 * (self._interval or 0.0),
             where=self._where,
         )
@@ -191,9 +132,7 @@ class MonitorApp(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
         """Nothing is chosen, opened or written behind what lies over the picture."""
-        if action in _REPLAYING and self._replay is None:
-            return False
-        return not (action in _STEERING | _REPLAYING and len(self.screen_stack) > 1)
+        return not (action in _STEERING and len(self.screen_stack) > 1)
 
     def _go(self, where: Whereabouts) -> None:
         self._where = where
@@ -253,37 +192,14 @@ class MonitorApp(App[None]):
 
     def action_help(self) -> None:
         """Show the keys and the words."""
-        self.push_screen(HelpScreen())
+        self.push_screen(HelpScreen(self.keys))
 
     def action_pause(self) -> None:
         """Freeze the picture, or go on."""
         self._paused_at = self._clock() if self._paused_at is None else None
-        if self._replay is not None:
-            self._replay.hold(held=self._paused_at is not None)
         self._paint()
         if self._paused_at is None:
             self._look()
-
-    def action_seek(self, seconds: int) -> None:
-        """Go to another moment of the recording, and show it even while it stands still."""
-        if self._replay is not None:
-            self._replay.seek(seconds)
-            self._poller.forget()
-            if self._paused_at is not None:
-                self._paused_at = self._clock()
-            self.run_worker(self._show_moment(), group="seek")
-
-    async def _show_moment(self) -> None:
-        snapshot = await self._poller.look()
-        if snapshot is not None:
-            self._snapshot = snapshot
-        self._paint()
-
-    def action_faster(self, steps: int) -> None:
-        """Play the recording at another speed."""
-        if self._replay is not None:
-            self._replay.faster(steps)
-            self._paint()
 
     def action_refresh_now(self) -> None:
         """Ask the API now; a frozen picture goes on with it."""
@@ -300,11 +216,3 @@ class MonitorApp(App[None]):
         """Leave by itself after a while."""
         await asyncio.sleep(seconds)
         self.exit()
-
-    def _fatal_error(self) -> None:
-        """Textual would print every frame's variables here, an API key among them."""
-        error = self._exception or RuntimeError("unknown")
-        report = write_report(error, self._report_folder)
-        self.bell()
-        self._exit_renderables.append(Text(sentence(error, report)))
-        self._close_messages_no_wait()

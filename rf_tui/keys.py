@@ -46,19 +46,14 @@ KEYS: Final = (
     Key("monitor.help", "question_mark,f1", "help", "Help", "show this"),
     Key("monitor.pause", "p,space", "pause", "Pause", "freeze the picture, or let it go on"),
     Key("monitor.refresh", "r", "refresh_now", "Refresh", "ask the API now instead of when due"),
-    Key("replay.back", "left", "seek(-10)", "Back", "in a replay: ten seconds back", False),
-    Key("replay.on", "right", "seek(10)", "On", "in a replay: ten seconds on", False),
     Key(
         "replay.far_back",
         "shift+left",
         "seek(-600)",
         "Back",
-        "in a replay: ten minutes",
+        "ten minutes back",
         False,
     ),
-    Key("replay.far_on", "shift+right", "seek(600)", "On", "in a replay: ten minutes on", False),
-    Key("replay.faster", "plus", "faster(1)", "Faster", "in a replay: at a higher speed", False),
-    Key("replay.slower", "minus", "faster(-1)", "Slower", "in a replay: at a lower speed", False),
     Key("monitor.quit", "q,ctrl+q,ctrl+c", "leave", "Quit", "leave, unasked"),
     Key(
         "monitor.suspend",
@@ -69,6 +64,15 @@ KEYS: Final = (
         False,
     ),
 )
+
+REPLAY_KEYS: Final = (
+    Key("replay.back", "left", "seek(-10)", "Back", "ten seconds back", False),
+    Key("replay.on", "right", "seek(10)", "On", "ten seconds on", False),
+    Key("replay.far_on", "shift+right", "seek(600)", "On", "ten minutes on", False),
+    Key("replay.faster", "plus", "faster(1)", "Faster", "at a higher speed", False),
+    Key("replay.slower", "minus", "faster(-1)", "Slower", "at a lower speed", False),
+)
+"""Those that a recording has besides."""
 
 
 def spoken(keys: str) -> str:

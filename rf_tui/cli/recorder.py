@@ -145,11 +145,10 @@ def replay_file(
 
 
 async def _show(recording: Recording, speed: float, moment: float | None) -> int:
-    from rf_tui.app import MonitorApp  # noqa: PLC0415 - loads Textual
-    from rf_tui.replay import Replay  # noqa: PLC0415 - next to it
+    from rf_tui.replay import Replay  # noqa: PLC0415 - next to its only use
+    from rf_tui.replay_app import ReplayApp  # noqa: PLC0415 - loads Textual
 
-    playing = Replay(recording, speed=speed, begin=moment)
-    app = MonitorApp(playing, interval=0.5, clock=playing.now, replay=playing)
+    app = ReplayApp(Replay(recording, speed=speed, begin=moment))
     await app.run_async()
     return app.return_code or ExitCode.DONE
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from rf_tui.keys import KEYS, spoken
+from rf_tui.keys import Key, spoken
 
 _WORDS: Final = (
     ("left", "the provider's last balance, less what crawls of this machine spent since"),
@@ -45,6 +45,10 @@ class HelpScreen(ModalScreen[None]):
         Binding("q", "app.leave", "Quit"),
     ]
 
+    def __init__(self, keys: Sequence[Key]) -> None:
+        super().__init__()
+        self._keys = keys
+
     def compose(self) -> ComposeResult:
         """Show both tables."""
         with VerticalScroll(id="help"):
@@ -53,12 +57,12 @@ class HelpScreen(ModalScreen[None]):
     def on_resize(self) -> None:
         """Break lines for the new width."""
         words = self.query_one("#words", Static)
-        words.update(help_text(min(_WIDEST, self.size.width) - _FRAME))
+        words.update(help_text(self._keys, min(_WIDEST, self.size.width) - _FRAME))
 
 
-def help_text(width: int) -> str:
+def help_text(shown: Iterable[Key], width: int) -> str:
     """The text of the help, drawn from the tables, in lines of that many cells."""
-    keys = [(spoken(key.keys), key.meaning) for key in KEYS]
+    keys = [(spoken(key.keys), key.meaning) for key in shown]
     keys.append(("Ctrl+P", "command palette: themes, keys, a picture of the screen"))
     lines = ["KEYS", "", *_entries(keys, width), "", "WORDS", "", *_entries(_WORDS, width)]
     return "\n".join([*lines, "", "Esc closes this; arrows scroll it."])

@@ -186,7 +186,7 @@ async def test_help_shows_every_key_and_closes():
         await pilot.pause()
         assert isinstance(app.screen, HelpScreen)
         for key in KEYS:
-            assert key.meaning in help_text(100)
+            assert key.meaning in help_text(KEYS, 100)
         await pilot.press("escape")
         await pilot.pause()
         assert not isinstance(app.screen, HelpScreen)

@@ -12,9 +12,11 @@ from support.snapshots import NOW
 
 from rf_core.io.recordings import Recorder, Recording
 from rf_sandbox.sandbox import Sandbox
-from rf_tui.app import MonitorApp
 from rf_tui.cli.exit_codes import ExitCode
+from rf_tui.keys import REPLAY_KEYS
 from rf_tui.replay import SPEEDS, Replay
+from rf_tui.replay_app import ReplayApp
+from rf_tui.screens.help import help_text
 from rf_tui.widgets.canvas import Canvas
 
 
@@ -88,7 +90,7 @@ def test_speeds_are_steps_with_ends(recording):
 async def test_keys_move_in_the_recording_even_while_it_stands_still(recording):
     tick = Hand()
     replay = Replay(recording, tick=tick)
-    app = MonitorApp(replay, interval=None, clock=replay.now, replay=replay)
+    app = ReplayApp(replay, interval=None)
     async with app.run_test(size=(100, 30)) as pilot:
         shown = app.screen_stack[0].query_one(Canvas)
 
@@ -98,6 +100,7 @@ async def test_keys_move_in_the_recording_even_while_it_stands_still(recording):
 
         await settled()
         assert "replay" in shown.text.splitlines()[0]
+        assert all(key.meaning in help_text(app.keys, 100) for key in REPLAY_KEYS)
         assert "1,000" in shown.text
         await pilot.press("right", "right")
         await settled()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from abc import abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -45,7 +46,26 @@ CREATE TABLE balances (
 """
 
 
-class Recorder:
+class _Open(contextlib.AbstractContextManager["_Open"]):
+    """What is closed where its block ends."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close it. Repeatable."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Recorder(_Open):
     """Writes a recording; goes on with one that is there. A context manager.
 
     Args:
@@ -72,17 +92,6 @@ class Recorder:
 
     def __repr__(self) -> str:
         return f"<Recorder {self.path}>"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Leave one file and nothing beside it. Repeatable."""
@@ -185,7 +194,7 @@ class Recorder:
         return int(pages) * int(size)
 
 
-class Recording:
+class Recording(_Open):
     """A recording that is looked at. A context manager; closing twice is fine.
 
     Attributes:
@@ -216,17 +225,6 @@ class Recording:
 
     def __repr__(self) -> str:
         return f"<Recording {self.path} {self.end - self.begin:.0f} s>"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file. Repeatable."""
