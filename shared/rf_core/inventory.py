@@ -127,9 +127,9 @@ class Inventory(Sequence[Proxy]):
     def __getitem__(self, index: slice) -> Inventory: ...
 
     def __getitem__(self, index: int | slice) -> Proxy | Inventory:
-        if isinstance(index, slice):
+        if index.__class__ is slice:
             return self._view(self._at[index], None)
-        at = self._at[index]
+        at: int = self._at[index]  # type: ignore[assignment] # narrowed above, by the quickest way
         starts = self._starts
         return _proxy(self._blob[starts[at] : starts[at + 1] - 1])
 
@@ -223,11 +223,22 @@ def starts_of(lengths: Iterable[int], begin: int = 0) -> array[int]:
     return array("I", accumulate(lengths, initial=begin))
 
 
+class _Ports(dict[str, int]):
+    """Ports as numbers; there are few."""
+
+    def __missing__(self, text: str) -> int:
+        number = self[text] = int(text)
+        return number
+
+
+_PORTS: Final = _Ports()
+
+
 def _proxy(line: bytes) -> Proxy:
     host, port, username, password = line.decode().split("\t")
     proxy = _new(Proxy)
     _set_host(proxy, host)
-    _set_port(proxy, int(port))
+    _set_port(proxy, _PORTS[port])
     _set_username(proxy, username)
     _set_password(proxy, Secret(password))
     return proxy
