@@ -8,11 +8,17 @@ import time
 import pytest
 from support.customers import Customers
 
-from rf_core.errors import DemoCredentialsError, ResponseError, StateError
+from rf_core.errors import (
+    DemoCredentialsError,
+    ResponseError,
+    StateError,
+    UnauthorizedError,
+)
 from rf_core.inventory import BatchFacts, Delivery, Inventory
 from rf_core.io import answers
 from rf_core.io.client import AsyncClient
 from rf_core.io.session import Session
+from rf_core.io.top_ups import topped_up
 from rf_core.models import MAX_QUANTITY, Order, Proxy
 from rf_core.redaction import Secret
 from rf_core.supply import HIGH_WATER_TIMES, KEPT_SECONDS
@@ -274,6 +280,33 @@ async def test_nothing_is_taken_of_a_pool_that_has_been_seen_empty(sandbox, sess
         await session.deliver(order)
     sandbox.top_up("premium", 10**9)
     assert await session.deliver(order)
+
+
+async def test_a_top_up_is_noticed_by_all_who_wait_and_orders_are_live_again(sandbox, sessions):
+    """C-071"""
+    one, other = await sessions(2)
+    order = Order(pool="premium", quantity=4)
+    await answers.balances(one, None)
+    sandbox.set_balance("premium", 0)
+    with pytest.raises(DemoCredentialsError):
+        await one.deliver(order)
+    pace = {"pace_seconds": 0.2, "glance_seconds": 0.05}
+    waiting = [asyncio.ensure_future(topped_up(who, "premium", **pace)) for who in (one, other)]
+    done, _ = await asyncio.wait(waiting, timeout=0.7)
+    assert not done, "what was read before says nothing"
+    sandbox.top_up("premium", 10**9)
+    await asyncio.wait_for(asyncio.gather(*waiting), 20)
+    assert len((await one.deliver(order)).proxies) == 4
+    reads = sum(call["path"].endswith("/balance") for call in sandbox.journal()["calls"])
+    assert reads <= 10, "one of them asks for both"
+
+
+async def test_whoever_waits_for_a_top_up_with_a_key_that_is_refused_is_told(sandbox, sessions):
+    """C-013 C-071"""
+    (session,) = await sessions(1)
+    sandbox.revoke_key(1)
+    with pytest.raises(UnauthorizedError):
+        await topped_up(session, "premium")
 
 
 @pytest.mark.parametrize("content", [b"", b"RFINV1\n", b"x" * 1_000])

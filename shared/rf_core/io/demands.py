@@ -279,15 +279,6 @@ def files(connection: sqlite3.Connection) -> list[str]:
     return [file for (file,) in connection.execute("SELECT file FROM stocks")]
 
 
-def newest_balance(connection: sqlite3.Connection, key: str, pool: str) -> tuple[float, int] | None:
-    """Return when a pool's balance was last seen by anybody on this machine, and what it was."""
-    row: tuple[float, int] | None = connection.execute(
-        "SELECT at, bytes FROM balances WHERE key = ? AND pool = ? ORDER BY at DESC LIMIT 1",
-        (key, pool),
-    ).fetchone()
-    return row
-
-
 def _clear_out(connection: sqlite3.Connection, now: Now) -> list[str]:
     """Forget what is old, used up or too much; what somebody is about to read stays a while."""
     gone = connection.execute(
