@@ -26,7 +26,8 @@ def print_json(document: dict[str, Any]) -> None:
 def print_age(seconds: float) -> None:
     """Tell a person at a terminal how old the rows are; a script asks for `--json`."""
     if is_for_a_person():
-        click.echo(f"as of {format_seconds(seconds)} ago", err=True)
+        when = "now" if seconds < 1 else f"{format_seconds(seconds)} ago"
+        click.echo(f"as of {when}", err=True)
 
 
 def print_rows(columns: Sequence[Column], rows: Sequence[Sequence[str]], none: str = "") -> None:

@@ -19,6 +19,20 @@ class TaughtCommand(click.Command):
         super().__init__(*args, **settings)
         self.examples = examples
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Name the nearest option, or what the given one is the beginning of."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.possibilities:
+                raise
+            given = error.option_name
+            names = [name for parameter in self.get_params(ctx) for name in parameter.opts]
+            meant = next((name for name in names if name.startswith(given)), "")
+            hint = f" Did you mean '{meant}'?" if meant else ""
+            message = f"No such option '{given}'.{hint}"
+            raise click.NoSuchOption(given, message, ctx=error.ctx) from None
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the examples."""
         super().format_epilog(ctx, formatter)

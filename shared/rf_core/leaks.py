@@ -111,7 +111,10 @@ class Known:
 
     def kinds_in(self, view: bytes) -> Iterator[str]:
         """Walk over the kinds of secrets that stand in these bytes as they are."""
-        yield from {self._key_kind(found) for found in _KEY.finditer(view)} - {""}
+        kinds = {self._key_kind(found) for found in _KEY.finditer(view)} - {""}
+        if self._key is not None and self._key.reveal().encode() in view:
+            kinds.add("key_in_use")  # whatever keys begin with
+        yield from kinds
         lowered = view.lower()
         if any(_is_header(view, at) for at in _all(_HEADER, lowered)):
             yield "proxy_authorization"

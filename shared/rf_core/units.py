@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 GIGABYTE: Final = 1_073_741_824
@@ -22,8 +23,6 @@ def gigabytes_to_bytes(gigabytes: float) -> int:
         gigabytes: GB as an int or float, rounded by the provider to four decimals (C-091);
             negative values happen (C-094) and are kept.
     """
-    from decimal import ROUND_HALF_EVEN, Decimal  # noqa: PLC0415 - takes longer than `rf --help` may
-
     return int(
         (Decimal(repr(gigabytes)) * GIGABYTE).to_integral_value(rounding=ROUND_HALF_EVEN),
     )
@@ -40,8 +39,6 @@ def parse_bytes(text: str) -> int:
     if found is None or found[2].lower() not in sizes:
         message = f"write a size, as 5 GB or 300 MB; not {text!r}"
         raise ValueError(message)
-    from decimal import Decimal  # noqa: PLC0415 - takes longer than `rf --help` may
-
     count = int(Decimal(found[1]) * sizes[found[2].lower()])
     if count < 1:
         message = f"write a size above 0, as 5 GB; not {text!r}"

@@ -45,6 +45,11 @@ def test_a_key_is_found_however_it_is_written(written):
     assert Leak("api_key", written) in found(b"k=" + ENCODINGS[written](other))
 
 
+def test_our_own_key_is_found_whatever_it_begins_with():
+    known = Known(key=Secret("rf_next_0123456789abcdefx7kQ"))
+    assert found(b"k=rf_next_0123456789abcdefx7kQ", known=known) == {Leak("key_in_use", "plain")}
+
+
 @pytest.mark.parametrize("alphabet", ["HEX", "url-safe"])
 def test_other_alphabets_are_read_too(alphabet):
     secret = b"\xff\xfe" + KEY.encode()

@@ -4,10 +4,13 @@ import asyncio
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from functools import partial
+from time import time as clock
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -150,7 +153,14 @@ def test_a_person_sees_headings_aligned_and_the_age(rf):
         "premium  2.0000 GB",
         "mobile   1.0000 GB",
     ]
-    assert re.fullmatch(r"as of [\d.]+ s ago\n", done.stderr)
+    assert done.stderr == "as of now\n"
+    assert re.search(r"as of [\d.]+ s ago\n", aged(rf, 2.0).stderr)
+
+
+def aged(rf, seconds):
+    """The same later on."""
+    with patch("rf_tui.cli.facts.time.time", lambda: clock() + seconds):
+        return rf("balance", terminal=True)
 
 
 def test_a_person_sees_targeting_values_and_a_pipe_the_pools_alone(rf):
@@ -197,7 +207,7 @@ def test_a_fresh_balance_is_printed_without_what_a_call_would_need(rf, sandbox, 
     before = calls(sandbox)
     code = (
         "import sys; from rf_tui.cli.main import run; run(['balance']); "
-        "heavy = {'httpx', 'asyncio', 'msgspec', 'diskcache', 'decimal', 'ssl', 'textual'}; "
+        "heavy = {'httpx', 'asyncio', 'msgspec', 'diskcache', 'ssl', 'textual'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run(
@@ -304,10 +314,34 @@ def test_every_help_teaches_by_example(rf, command):
     assert all(len(line) <= 80 for line in done.stdout.splitlines())
 
 
-def test_an_unknown_option_gets_the_nearest(rf):
-    done = rf("balance", "--refersh")
+@pytest.mark.parametrize(
+    ("given", "nearest"), [("--refersh", "--refresh"), ("--f", "--fail-below")]
+)
+def test_an_unknown_option_gets_the_nearest(rf, given, nearest):
+    done = rf("balance", given)
     assert done.returncode == ExitCode.USAGE
-    assert "Did you mean '--refresh'?" in done.stderr
+    assert f"Did you mean '{nearest}'?" in done.stderr
+
+
+def test_whoever_interrupts_a_call_is_told_that_by_the_exit_code(sandbox, tmp_path):
+    sandbox.faults({"where": "api", "what": {"kind": "hang"}})
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, "balance"],
+        env=environment(tmp_path, sandbox),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        for _ in range(1_000):
+            if (tmp_path / "state" / "state.db").exists() and sandbox.state()["windows"]:
+                break
+            time.sleep(0.02)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert (out, "Traceback" in err) == ("", False)
 
 
 HOSTILE = "evil\x1b]0;owned\x07\x9b31m\u202etxt\r\n\tx"
