@@ -17,6 +17,7 @@ NOT_THERE = {
     "robots_txt_that_says_slower_is_waited_for_in_place": "2.14",  # the same
     "keep_their_counts_apart": "2.14",  # AsyncCrawlerProcess
     "AsyncCrawler": "2.14",
+    "remote_control": "2.19",
     "spiders_that_cannot_be_loaded": "2.14",  # every command loads them first
 }
 """What tests have in their names, and the version before which it does not exist in Scrapy."""
