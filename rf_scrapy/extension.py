@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Final
 from scrapy import signals
 from scrapy.exceptions import NotConfigured
 
+from rf_core.costs import cost_line
 from rf_core.errors import ResiFactoryError, SettingsError, StateError
-from rf_core.prices import format_cost
-from rf_core.units import format_bytes
 from rf_core.verdicts import of_error
 from rf_scrapy import compat
 from rf_scrapy.checks import Severity, check
@@ -169,18 +168,11 @@ class CrawlReporter:
 
 def closing_line(crawl: Crawl) -> str:
     """One line that says what the crawl cost and where it went."""
-    meter = crawl.meter
-    requests = sum(spend.requests for spend in meter.spends.values())
-    by_domain: dict[str, int] = {}
-    for (_pool, domain), spend in meter.spends.items():
-        by_domain[domain] = by_domain.get(domain, 0) + spend.up_bytes + spend.down_bytes
-    top = sorted(by_domain.items(), key=lambda item: -item[1])[:3]
-    where = ", ".join(f"{domain} {format_bytes(count)}" for domain, count in top) or "nowhere"
-    budget = f" (budget {format_bytes(crawl.budget.limit_bytes)})" if crawl.budget else ""
-    cost = cost_of_crawl(crawl)
-    money = f" = {format_cost(cost)}" if cost is not None else ""
-    return (
-        f"This crawl cost {format_bytes(meter.wire_bytes)}{money}{budget} "
-        f"of pool {crawl.supply.pool} ({meter.up_bytes:,} bytes up, {meter.down_bytes:,} down) "
-        f"for {requests:,} requests through {crawl.supply.lanes.used} proxies: {where}."
+    return cost_line(
+        "This crawl",
+        crawl.meter,
+        pool=crawl.supply.pool,
+        proxies=crawl.supply.lanes.used,
+        budget_bytes=crawl.budget.limit_bytes if crawl.budget else None,
+        cost=cost_of_crawl(crawl),
     )

@@ -123,6 +123,7 @@ def cost_of(outlet: Outlet, what: str) -> str:
         pool=passengers.pool,
         proxies=passengers.used,
         budget_bytes=budget.limit_bytes if budget else None,
+        cost=outlet.cost,
     )
 
 

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from typing import Final
 
 from rf_core.meter import Meter
+from rf_core.prices import format_cost
 from rf_core.units import format_bytes
 
 _SHOWN: Final = 3
 
 
 def cost_line(
-    what: str, meter: Meter, *, pool: str, proxies: int, budget_bytes: int | None = None
+    what: str,
+    meter: Meter,
+    *,
+    pool: str,
+    proxies: int,
+    budget_bytes: int | None = None,
+    cost: Decimal | None = None,
 ) -> str:
     """Say it.
 
     Args:
         what: Who spent it, as `This crawl`.
         proxies: How many credentials served.
+        cost: In dollars, where a price is known.
     """
     requests = sum(spend.requests for spend in meter.spends.values())
     domains: Counter[str] = Counter()
@@ -27,8 +36,9 @@ def cost_line(
     top = [(domain, count) for domain, count in domains.most_common(_SHOWN) if count]
     where = ", ".join(f"{domain} {format_bytes(count)}" for domain, count in top) or "nowhere"
     budget = f" (budget {format_bytes(budget_bytes)})" if budget_bytes else ""
+    money = f" = {format_cost(cost)}" if cost is not None else ""
     return (
-        f"{what} cost {format_bytes(meter.wire_bytes)}{budget} of pool {pool} "
+        f"{what} cost {format_bytes(meter.wire_bytes)}{money}{budget} of pool {pool} "
         f"({meter.up_bytes:,} bytes up, {meter.down_bytes:,} down) for {requests:,} "
         f"{'request' if requests == 1 else 'requests'} through {proxies:,} "
         f"{'proxy' if proxies == 1 else 'proxies'}: {where}."

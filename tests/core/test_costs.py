@@ -1,5 +1,7 @@
 """The line that says what something cost."""
 
+from decimal import Decimal
+
 from rf_core.costs import cost_line
 from rf_core.meter import Meter, Tally
 
@@ -27,6 +29,11 @@ def test_one_is_one_and_a_budget_is_named():
     line = cost_line("curl", spent("a"), pool="p", proxies=1, budget_bytes=5 << 20)
     assert "1.1 kB (budget 5.00 MB) of pool p" in line
     assert "for 1 request through 1 proxy: a 1.1 kB." in line
+
+
+def test_money_is_named_where_a_price_is_known():
+    line = cost_line("curl", spent("a"), pool="p", proxies=1, cost=Decimal("1.5"))
+    assert "cost 1.1 kB = $1.5" in line
 
 
 def test_nothing_went_nowhere():

@@ -9,6 +9,8 @@ import secrets
 import socket
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote, urlsplit
@@ -18,6 +20,7 @@ from rf_core.io.passengers import Passengers, Terms
 from rf_core.io.relay import Relay, RelayLimits
 from rf_core.io.session import Session
 from rf_core.meter import Meter
+from rf_core.prices import cost_by_pool
 from rf_core.redaction import Secret
 from rf_core.settings import is_loopback
 from rf_core.snapshot import CrawlReport, DomainSpend
@@ -117,6 +120,18 @@ class Outlet:
         found = dict.fromkeys(_PROXY_VARIABLES, url) | {"no_proxy": no_proxy}
         found |= {name.upper(): value for name, value in found.items()}
         return found | {"NODE_USE_ENV_PROXY": "1"}
+
+    @property
+    def cost(self) -> Decimal | None:
+        """Dollars, where the profile has a price."""
+        return cost_by_pool(
+            (
+                (pool, spend.up_bytes + spend.down_bytes)
+                for (pool, _domain), spend in self.meter.spends.items()
+            ),
+            self._session.settings.prices,
+            datetime.fromtimestamp(self._started_at, UTC).date(),
+        )
 
     def _at_limit(self) -> None:
         """The budget's last byte has come: what is on its way is cut."""

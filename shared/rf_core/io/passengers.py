@@ -27,6 +27,7 @@ from rf_core.targets import domain_of
 SESSION_USER: Final = "session-"
 
 _VAIN_ORDERS: Final = 3
+_OF_THE_CREDENTIAL: Final = frozenset({Cause.AUTH, Cause.DEMO})
 _SESSION_MINUTES: Final = 10
 _ROOM_SECONDS: Final = 10.0
 
@@ -141,7 +142,7 @@ class Passengers:
         self.verdicts[f"gateway_{refusal.cause}"] += 1
         if refusal.cause is Cause.EXHAUSTED:
             self.end("rf_balance_exhausted")
-        if refusal.cause is not Cause.AUTH:
+        if refusal.cause not in _OF_THE_CREDENTIAL:
             return False
         self._was_refused = True
         self.carousel.refuse(ride.handle)

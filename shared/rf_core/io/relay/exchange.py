@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import httptools
 
 from rf_core.io.relay.gateway import GatewayConnection
-from rf_core.io.relay.wire import Asked, refusal_answer
+from rf_core.io.relay.wire import Asked, framed, refusal_answer
 from rf_core.meter import Tally
 from rf_core.refusals import Cause, cause_of, is_billed, is_gateways_own, lower_names
 from rf_core.targets import domain_of
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rf_core.io.relay.local import LocalLeg
     from rf_core.io.relay.relay import Relay
     from rf_core.io.relay.riders import Ride
+
+_HEAD_BYTES: Final = 4_096
 
 
 class Exchange:
@@ -44,7 +46,8 @@ class Exchange:
         self.is_over = False
 
     def _reset_answer(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = None
+        self._missing = 0
         self._answer_headers: list[tuple[bytes, bytes]] = []
         self._held = b""
         self._status = 0
@@ -126,20 +129,17 @@ class Exchange:
     def answer(self, data: memoryview) -> None:
         """Count and pass on a piece of the answer; its head waits until it is known whose it is."""
         self._tally.down(len(data))
-        self._any_answer = True
-        if self._passing:
-            self._pass_on(data)
-        passing = self._passing
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._cut()
+        if self._missing:
+            self._count(data)
             return
-        except httptools.HttpParserError:
-            # With HEAD there is no body to read: what the parser makes of the next bytes is moot.
-            if not self._complete:
-                self._bad_answer()
-                return
+        first, self._any_answer = not self._any_answer, True
+        if first and not self._is_head and self._is_everyday(data):
+            return
+        passing = self._passing
+        if passing:
+            self._pass_on(data)
+        if not self._parse(data):
+            return
         if not passing:
             if self._passing:
                 held, self._held = self._held, b""
@@ -149,17 +149,58 @@ class Exchange:
         if self._complete:
             self._finish()
 
+    def _parse(self, data: memoryview) -> bool:
+        """Read on; False when there is nothing to be done with it any more."""
+        if self._parser is None:
+            self._parser = httptools.HttpResponseParser(self)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._cut()
+            return False
+        except httptools.HttpParserError:
+            # With HEAD there is no body to read: what the parser makes of the next bytes is moot.
+            if not self._complete:
+                self._bad_answer()
+            return self._complete
+        return True
+
+    def _is_everyday(self, data: memoryview) -> bool:
+        """Take an answer whose end is known without a parser."""
+        found = framed(bytes(data[:_HEAD_BYTES]))
+        if found is None or found.length < len(data):
+            return False
+        self._status = found.status
+        self._framed_keep_alive = found.keeps_alive
+        self._tally.bill()
+        self._passing = True
+        self._missing = found.length
+        self._count(data)
+        return True
+
+    def _count(self, data: memoryview) -> None:
+        """Pass on what belongs to the answer, up to its last byte."""
+        missing = self._missing - len(data)
+        if missing < 0:
+            self._bad_answer()
+            return
+        self._missing = missing
+        self._pass_on(data)
+        if not missing:
+            self._finish()
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a header of the answer."""
         self._answer_headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Decide whose answer this is."""
-        self._status = status = self._parser.get_status_code()
-        if self._complete:
+        parser = self._parser
+        if self._complete or parser is None:
             return
+        self._status = status = parser.get_status_code()
         # The parser forgets this once the message is complete.
-        self._framed_keep_alive = bool(self._parser.should_keep_alive())
+        self._framed_keep_alive = bool(parser.should_keep_alive())
         if status >= 400 and is_gateways_own(status, lower_names(self._answer_headers)):  # noqa: PLR2004 - errors
             self._swallowing = True
         else:

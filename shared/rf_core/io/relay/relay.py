@@ -52,7 +52,7 @@ class RelayLimits:
     idle: float = 300.0
     drain: float = 2.0
     tunnels: int | None = None
-    idle_per_credential: int = 8
+    idle_per_credential: int = 16
     requests_each: int | None = None
 
 

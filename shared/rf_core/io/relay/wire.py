@@ -11,6 +11,11 @@ from rf_core.refusals import REFUSAL_HEADER, Refusal, lower_names
 
 HEAD_LIMIT: Final = 64 * 1024
 
+_EVERYDAY: Final = frozenset(
+    {b"200", b"201", b"203", b"206", b"301", b"302", b"303", b"307", b"308"}
+)
+_KEEPS_ALIVE: Final[dict[bytes | None, bool]] = {b"keep-alive": True, b"close": False}
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -28,6 +33,44 @@ def parse_head(raw: bytes) -> Head | None:
         return None
     pairs = (line.partition(b":") for line in lines[1:] if line)
     return Head(int(start[1]), lower_names((name, value) for name, _, value in pairs))
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """An answer whose end is known from its head, as most are: so many bytes, head included."""
+
+    status: int
+    length: int
+    keeps_alive: bool
+
+
+def framed(data: bytes) -> Framed | None:
+    """Read the head of an everyday answer: HTTP/1.1, a body of so many bytes, nothing odd.
+
+    None leaves it to a parser: chunks, no body by status, repeated lengths, folded lines, errors.
+    """
+    end = data.find(b"\r\n\r\n")
+    if end < 0 or not data.startswith(b"HTTP/1.1 ") or data[9:12] not in _EVERYDAY:
+        return None
+    head = data[: end + 2].lower()
+    if b"\r\ntransfer-encoding:" in head or b"\n " in head or b"\n\t" in head:
+        return None
+    length = _only_value(head, b"\r\ncontent-length:")
+    if length is None or not length.isdigit():
+        return None
+    connection = _only_value(head, b"\r\nconnection:")
+    if connection not in _KEEPS_ALIVE and (connection is not None or b"\r\nconnection:" in head):
+        return None
+    return Framed(int(data[9:12]), end + 4 + int(length), _KEEPS_ALIVE.get(connection, True))
+
+
+def _only_value(head: bytes, name: bytes) -> bytes | None:
+    """The value of a header that stands there once; None otherwise."""
+    at = head.find(name)
+    if at < 0 or head.find(name, at + 1) >= 0:
+        return None
+    start = at + len(name)
+    return head[start : head.index(b"\r\n", start)].strip()
 
 
 @dataclass(slots=True)
