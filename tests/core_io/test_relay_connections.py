@@ -318,7 +318,7 @@ async def tunnel_buffer(rig, sizes):
     sizes.append(sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF))
     await closed(writer)
     (idle,) = (one for one in rig.relay._idle.values() if one)
-    idle.popleft().close()
+    rig.relay._drop_oldest(idle)
     await settled(lambda: not rig.relay._connections)
 
 
@@ -338,6 +338,28 @@ async def test_who_finds_no_room_waits_for_it_and_is_turned_away_when_too_many_d
         assert b"/2 HTTP/1.1" in gateway.heads[2]
         for _, writer in ends:
             await closed(writer)
+
+
+async def test_a_lane_that_is_hung_up_keeps_no_connection_to_the_gateway():
+    async with Scripted(lambda _head: ok()) as gateway, Rig(gateway.port) as rig:
+        for lane in (0, 1):
+            await rig.ask(GET, "Host: s", lane=lane)
+        await rig.relay.hang_up(0)
+        await settled(lambda: len(rig.relay._connections) == 1)
+        assert rig.relay._idle_count == 1
+
+
+async def test_connections_that_rest_are_few_whatever_the_number_of_credentials():
+    limits = RelayLimits(connect=2.0, answer=2.0, drain=0.2, tunnels=6)
+    async with (
+        Scripted(lambda _head: ok()) as gateway,
+        Rig(gateway.port, lanes=12, limits=limits) as rig,
+    ):
+        for lane in (*range(12), 11):
+            await rig.ask(GET, "Host: s", lane=lane)
+        await settled(lambda: len(rig.relay._connections) == 4)
+        assert rig.relay._idle_count == 4
+        assert gateway.connections == 12
 
 
 async def test_two_relays_in_one_process_know_nothing_of_each_other():

@@ -4,6 +4,7 @@ import sys
 import time
 
 import pytest
+from support.descriptors import assert_none_lost, crawl_within
 from support.hammers import Hammers, share_used
 
 from rf_sandbox.sandbox import Sandbox
@@ -34,3 +35,17 @@ def test_three_windows_of_hammering_are_never_refused(algorithm, tmp_path, capsy
     assert violations == 0
     assert all(times[-1] - times[0] >= 3 * WINDOW for times in arrivals.values())
     assert min(shares.values()) >= 0.95
+
+
+@pytest.mark.soak
+def test_fifty_thousand_requests_within_256_descriptors_lose_none(tmp_path, capsys):
+    with Sandbox(seed=25) as sandbox:
+        sandbox.limit(generate=1_000)
+        done = crawl_within(
+            tmp_path, sandbox, descriptors=256, count=50_000, seconds=1_800,
+            RF_ROTATE=20, RF_QUANTITY=2_000,
+        )  # fmt: skip
+    assert_none_lost(tmp_path, done, 50_000)
+    told = ("elapsed_time_seconds", "descriptors/most", "rf/exits/distinct", "rf/tunnels")
+    with capsys.disabled():
+        sys.stdout.write(f"\n{ {name: done.stats[name] for name in told} }\n")

@@ -89,6 +89,7 @@ class Relay:
         self._legs: dict[LocalLeg, None] = {}
         self._waiting: deque[LocalLeg] = deque()
         self._idle: dict[str, deque[GatewayConnection]] = {}
+        self._idle_count = 0
         self._connections: set[GatewaySocket] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._room = self.limits.tunnels or _room_for_tunnels()
@@ -134,6 +135,9 @@ class Relay:
         The client goes first: a request that it sends on a connection we have just closed is lost.
         One that keeps idle connections without looking at them finds the end there later.
         """
+        if (ride := self.ride(lane)) is not None and (idle := self._idle.get(ride.handle)):
+            while idle:
+                self._drop_oldest(idle)
         legs = [leg for leg in self._legs if leg.lane == lane]
         if not legs:
             return
@@ -263,6 +267,7 @@ class Relay:
         """Return a kept-alive plain connection of that very credential, the latest used first."""
         idle = self._idle.get(handle)
         while idle:
+            self._idle_count -= 1
             connection = idle.pop()
             if connection.usable:
                 return connection
@@ -274,10 +279,18 @@ class Relay:
         if each is not None and connection.served >= each:
             connection.close()
             return
-        idle = self._idle.setdefault(connection.handle, deque())
+        # Put anew at the end: the first of the table is the one that has rested longest.
+        idle = self._idle[connection.handle] = self._idle.pop(connection.handle, deque())
         idle.append(connection)
+        self._idle_count += 1
         if len(idle) > self.limits.idle_per_credential:
-            idle.popleft().close()
+            self._drop_oldest(idle)
+        elif self._idle_count > self._room // 2 + 1:
+            self._drop_oldest(next(filter(None, self._idle.values())))
+
+    def _drop_oldest(self, idle: deque[GatewayConnection]) -> None:
+        self._idle_count -= 1
+        idle.popleft().close()
 
     def spawn(self, task: asyncio.Task[None]) -> None:
         """Hold on to a task of a leg until it is done."""
@@ -306,7 +319,7 @@ class Relay:
                 leg.abort()
         for handle, idle in list(self._idle.items()):
             while idle and (not idle[0].usable or idle[0].idle_seconds() > self.limits.idle / 10):
-                idle.popleft().close()
+                self._drop_oldest(idle)
             if not idle:
                 del self._idle[handle]
         self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep)
