@@ -24,12 +24,14 @@ from rf_core.errors import (
     StateError,
     UnauthorizedError,
 )
+from rf_core.io import notes
 from rf_core.io.client import AsyncClient
 from rf_core.io.configuration import load_settings
 from rf_core.io.folders import private_folder
 from rf_core.io.kept import kept_inventories
 from rf_core.io.session import Session
 from rf_core.models import Account
+from rf_core.parts import ACCOUNT
 from rf_core.settings import Settings
 from rf_core.units import format_bytes
 
@@ -143,6 +145,7 @@ async def _of_calls(
         examined.is_refused = isinstance(error, UnauthorizedError | AccountDisabledError)
         yield _failed("account", error)
         return
+    await notes.cure(session, ACCOUNT, client.skew_seconds)
     for check in checkup.account(account, session.settings.require_key()):
         yield check
     for check in checkup.scopes(account):
