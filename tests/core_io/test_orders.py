@@ -321,6 +321,33 @@ async def test_a_file_that_was_damaged_is_ordered_anew(sandbox, sessions, conten
     assert path not in files_of(session)
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("facts", "{"), ("facts", "[]"), ("facts", "{}"), ("file", "../state.db"), ("taken", 10**9)],
+)
+async def test_a_stock_that_somebody_has_tampered_with_is_ordered_anew(
+    sandbox, sessions, column, value
+):
+    (session,) = await sessions(1)
+    before = await session.deliver(ROTATING)
+    await session.state.run(lambda c: c.execute(f"UPDATE stocks SET {column} = ?", (value,)) and 1)
+    after = await session.deliver(ROTATING)
+    assert len(set(names_of(before, after))) == 8
+    assert session.state.path.exists()
+    assert calls(sandbox) == 2
+
+
+@pytest.mark.parametrize("failure", ["{", "[]", '{"kind": 7}', '{"kind": "x", "facts": 7}'])
+async def test_a_failure_that_cannot_be_read_is_none_of_the_orders(sandbox, sessions, failure):
+    (session,) = await sessions(1)
+    await session.discovery()
+    plant = (
+        "CREATE TRIGGER planted AFTER INSERT ON demands BEGIN UPDATE demands SET failure = {}; END"
+    )
+    execute(session, plant.format(f"'{failure}'"))
+    assert len((await session.deliver(ROTATING)).proxies) == 4
+
+
 # Without a state that can be used
 
 

@@ -92,7 +92,7 @@ def take(
     last = min(count, first + quantity)
     connection.execute("UPDATE stocks SET taken = ? WHERE id = ?", (last, stock))
     left = None if short else count - last
-    return Share(file, first, last, pool, spec.targeting, json.loads(facts), made_at, left)
+    return Share(file, first, last, pool, spec.targeting, _document(facts), made_at, left)
 
 
 def is_stocked(
@@ -172,10 +172,9 @@ def look(
     if row is not None:
         failure, file, first, last, pool, targeting, facts, made_at = row
         if failure is not None:
-            document: dict[str, Any] = json.loads(failure)
-            return document
+            return _document(failure)
         if file is not None:
-            return Share(file, first, last, pool, targeting, json.loads(facts), made_at)
+            return Share(file, first, last, pool, targeting, _document(facts), made_at)
     held = connection.execute(
         "SELECT 1 FROM leases WHERE name = ? AND until > ? AND boot = ?",
         (lease, now.boottime, now.boot),
@@ -299,3 +298,12 @@ def _clear_out(connection: sqlite3.Connection, now: Now) -> list[str]:
             connection.execute("DELETE FROM stocks WHERE id = ?", (stock,))
             gone.append((file,))
     return [file for (file,) in gone]
+
+
+def _document(text: str) -> dict[str, Any]:
+    """Read a document; of one that somebody has tampered with nothing is left."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import stat
 import struct
@@ -27,6 +28,7 @@ from rf_core.io.folders import private_folder
 _MAGIC: Final = b"RFINV1\n"
 _HEAD: Final = struct.Struct("<IIQI")
 _SUFFIX: Final = ".inventory"
+_OURS: Final = re.compile(r"[0-9a-f]{16}\.inventory")
 _ORPHAN_SECONDS: Final = 60.0
 
 
@@ -64,6 +66,8 @@ class InventoryFolder:
 
     def load(self, name: str, purpose: str, first: int, last: int) -> Inventory | None:
         """Read the credentials from one number to before another; None when they are gone."""
+        if not _OURS.fullmatch(name):
+            return None
         try:
             private_folder(self.path)
             with os.fdopen(os.open(self.path / name, _READ), "rb") as file:
@@ -74,8 +78,8 @@ class InventoryFolder:
             return None
 
     def remove(self, names: Collection[str]) -> None:
-        """Remove files, if they are there."""
-        for name in names:
+        """Remove files, if they are there. A name that leads elsewhere is none of ours."""
+        for name in filter(_OURS.fullmatch, names):
             with contextlib.suppress(OSError):
                 (self.path / name).unlink(missing_ok=True)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -158,7 +158,7 @@ class Orders:
                         if delivery is not None:
                             return delivery
                     elif seen is not None:
-                        raise failures.from_document(seen)
+                        raise _failure_of(seen)
                     await asyncio.sleep(_GLANCE_SECONDS)
                 return await self._alone(order)
         finally:
@@ -275,8 +275,12 @@ class Orders:
             found = await asyncio.to_thread(_without, found, refused)
         if not found:
             return None
+        try:
+            facts = msgspec.convert(dict(share.facts), BatchFacts)
+        except msgspec.ValidationError:  # somebody has tampered with the row
+            return None
         self._remember(spec, share.file)
-        return Delivery(found, msgspec.convert(dict(share.facts), BatchFacts))
+        return Delivery(found, facts)
 
     def _remember(self, spec: Spec, file: str) -> None:
         handed = self._handed.setdefault(spec.name, [])
@@ -298,6 +302,13 @@ class Orders:
     def _until(self) -> Now:
         now = self._now()
         return replace(now, boottime=now.boottime + LEASE_SECONDS)
+
+
+def _failure_of(document: Mapping[str, Any]) -> ResiFactoryError:
+    """Read what a leader told; what cannot be read is trouble of the state, not of the order."""
+    if not isinstance(document.get("kind"), str) or not isinstance(document.get("facts"), dict):
+        return StateError("state.db tells of a failure that cannot be read.")
+    return failures.from_document(document)
 
 
 def _name(line: bytes) -> str:
