@@ -23,6 +23,7 @@ from rf_core.errors import (
 from rf_core.harvest import Harvest
 from rf_core.io import calling, http
 from rf_core.io.session import Session
+from rf_core.io.windows import Windows
 from rf_core.models import Order
 
 ACCOUNT = {
@@ -138,8 +139,9 @@ async def test_a_refused_key_is_final(api, client):
         "reset",
         b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n{}",
         b"nonsense\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\n\r\n",
     ],
-    ids=["500", "html 502", "html 200", "cut json", "reset", "wrong length", "not http"],
+    ids=["500", "html 502", "html 200", "cut json", "reset", "wrong length", "not http", "204"],
 )
 async def test_passing_trouble_is_tried_again(api, client, clock, trouble):
     """C-145 C-146"""
@@ -464,3 +466,45 @@ async def test_connections_are_kept_and_few(api, client):
     await asyncio.gather(*(client.me() for _ in range(40)))
     assert api.connections <= 10
     assert {request.line.rpartition(" ")[2] for request in api.requests} == {"HTTP/1.1"}
+
+
+async def test_a_state_that_breaks_while_a_call_is_out_takes_no_answer_away(
+    api, governed, clock, monkeypatch, caplog
+):
+    """Proxies that were generated are not lost; the slot stays held for as long as it may count."""
+
+    async def broken(*_args, **_options):
+        raise StateError("The disk is full.")
+
+    api.script = [answer(200, BATCH)]
+    with monkeypatch.context() as patched:
+        patched.setattr(Windows, "settle", broken)
+        assert len((await governed.generate(Order())).proxies) == 1
+    assert "The disk is full." in caplog.text
+    assert await used(governed, "generate") == 1
+    clock.advance(62)
+    assert await used(governed, "generate") == 1
+    clock.advance(32)
+    assert await used(governed, "generate") == 0
+
+
+async def test_a_state_that_broke_before_is_told_and_nothing_is_sent(api, governed, monkeypatch):
+    async def broken(*_args, **_options):
+        raise StateError("The disk is full.")
+
+    monkeypatch.setattr(Windows, "acquire", broken)
+    with pytest.raises(StateError, match="disk is full"):
+        await governed.generate(Order())
+    assert api.requests == []
+
+
+async def test_a_machine_that_slept_with_a_call_under_way_wakes_to_an_empty_window(
+    api, governed, clock
+):
+    """Sleep counts in the clock that slots are held by; deadlines that passed in it have passed."""
+    api.script = [OK]
+    for _ in range(3):
+        await governed.me()
+    clock.advance(8 * 3_600)
+    assert await used(governed) == 0
+    assert (await governed.me()).id == 7

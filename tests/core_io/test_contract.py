@@ -14,6 +14,7 @@ from rf_core.errors import (
     AccountDisabledError,
     ApiError,
     InsufficientScopeError,
+    InternalError,
     ResponseError,
     TransportError,
     UnauthorizedError,
@@ -231,3 +232,89 @@ def test_what_the_api_cannot_do_is_no_call_of_the_client():
         *("me", "pools", "balance", "usage", "generate", "generate_into", "request"),
         *("headroom", "skew_seconds", "close"),
     }
+
+
+FAULTS = {
+    "late": ({"kind": "latency", "milliseconds": 20}, None),
+    "in pieces": ({"kind": "drip", "bytes": 20, "milliseconds": 1}, None),
+    "reset": ({"kind": "reset", "bytes": 30}, TransportError),
+    "cut off": ({"kind": "truncate", "bytes": 10}, TransportError),
+    "no whole JSON": ({"kind": "bad_json"}, ResponseError),
+    "failed": ({"kind": "status", "status": 500}, InternalError),
+    "an edge in trouble": ({"kind": "status", "status": 502, "body": "<html>"}, InternalError),
+    "an empty 503": ({"kind": "status", "status": 503, "body": ""}, InternalError),
+    "a page instead": ({"kind": "status", "status": 200, "body": "<html>"}, ResponseError),
+    "a list instead": ({"kind": "status", "status": 200, "body": "[1]"}, ResponseError),
+    "nothing in it": ({"kind": "status", "status": 200, "body": "{}"}, ResponseError),
+    "418": ({"kind": "status", "status": 418, "body": "tea"}, ResponseError),
+    "a code of tomorrow": ({"kind": "status", "status": 409, "code": "teapot_mode"}, ApiError),
+    "moved": (
+        {
+            "kind": "status",
+            "status": 307,
+            "body": "<html>",
+            "headers": {"location": "http://127.0.0.1:1/"},
+        },
+        ResponseError,
+    ),
+    "no headers of windows": (
+        {
+            "kind": "headers",
+            "headers": {
+                "ratelimit-limit": None,
+                "ratelimit-remaining": None,
+                "ratelimit-reset": None,
+            },
+        },
+        None,
+    ),
+    "garbage in headers": (
+        {
+            "kind": "headers",
+            "headers": {
+                "ratelimit-limit": "many",
+                "ratelimit-remaining": "-1",
+                "ratelimit-reset": "1e999",
+                "date": "yesterday",
+                "content-type": "text/html; charset=klingon",
+            },
+        },
+        None,
+    ),
+    "another clock": ({"kind": "clock_skew", "seconds": -86_400}, None),
+}
+PASSING = {TransportError, InternalError}
+
+
+@pytest.mark.parametrize("ask", ["order", "read"])
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_whatever_goes_wrong_ends_in_a_right_answer_or_an_error_with_a_name(
+    opened, sandbox, fault, ask
+):
+    """C-122 C-142 C-145 C-146 C-147: once, and for ever"""
+    sandbox.switch(**READING_SETS["adverse"])
+    what, error = FAULTS[fault]
+    rule = {"where": "api", "what": what}
+    async with opened(sandbox.api, sandbox.key) as client:
+
+        def call():
+            return client.generate(Order(quantity=3)) if ask == "order" else client.balance()
+
+        sandbox.faults(rule | {"match": {"nth": [1]}})
+        if error in PASSING or error is None:
+            await call()
+        sandbox.faults(rule)
+        if error is None:
+            await call()
+        else:
+            await refused(error, call())
+        sandbox.faults()
+        await call()
+
+
+async def test_a_key_that_is_revoked_by_the_way_is_refused_at_the_next_call(opened, sandbox):
+    """C-013"""
+    sandbox.faults({"where": "api", "what": {"kind": "revoke_key"}, "match": {"nth": [1]}})
+    async with opened(sandbox.api, sandbox.key) as client:
+        await refused(UnauthorizedError, client.generate(Order()), {401})
+        await refused(UnauthorizedError, client.me(), {401})

@@ -6,6 +6,7 @@ they wait, so does this; where they block (:mod:`rf_core.io.blocking`), this run
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
@@ -18,6 +19,7 @@ from rf_core.errors import (
     RateLimitedError,
     ResiFactoryError,
     ResponseError,
+    StateError,
     TransportError,
 )
 from rf_core.governor import Priority
@@ -154,8 +156,8 @@ class Caller:
         try:
             answer = await self._http().send(call, bounds, harvest)
         except TransportError as error:
-            if ticket is not None and self._windows is not None and not error.sent:
-                await self._windows.unsend(ticket)
+            if not error.sent:
+                await self._unsend(ticket)
             raise
         self._notice(answer)
         return answer, await self._settle(call, answer, ticket)
@@ -170,10 +172,26 @@ class Caller:
                 refused_after = error.retry_after or 0.0
             raise
         finally:
-            if ticket is not None and self._windows is not None:
-                await self._windows.settle(
-                    ticket, protocol.rate_headers(answer), refused_after=refused_after
-                )
+            await self._give_back(ticket, answer, refused_after)
+
+    async def _give_back(
+        self, ticket: Ticket | None, answer: Answer, refused_after: float | None
+    ) -> None:
+        """Tell the windows what came; if they broke meanwhile, the answer counts for more.
+
+        The slot then keeps its lease, which is no shorter.
+        """
+        if ticket is not None and self._windows is not None:
+            headers = protocol.rate_headers(answer)
+            try:
+                await self._windows.settle(ticket, headers, refused_after=refused_after)
+            except StateError as error:
+                _LOG.warning("The windows do not know of an answer: %s", error)
+
+    async def _unsend(self, ticket: Ticket | None) -> None:
+        if ticket is not None and self._windows is not None:
+            with contextlib.suppress(StateError):  # what broke the call is what is told
+                await self._windows.unsend(ticket)
 
     def _notice(self, answer: Answer) -> None:
         date = parse_date(answer.headers.get("date", ""))
