@@ -12,11 +12,12 @@ from weakref import WeakKeyDictionary
 from rf_core.budget import Budget
 from rf_core.errors import TransportError
 from rf_core.io.configuration import load_settings
+from rf_core.io.guard import Floor
 from rf_core.io.relay import Relay, RelayLimits
 from rf_core.io.session import Session
 from rf_core.meter import Meter
 from rf_core.redaction import mask_key
-from rf_core.verdicts import Rule
+from rf_core.verdicts import Rule, What, Who, judge
 from rf_scrapy import compat
 from rf_scrapy.components import Component
 from rf_scrapy.flights import Flight, Flights
@@ -53,7 +54,10 @@ class Crawl:
         self.supply: Supply = Supply(self.settings, self.note, self.stop)
         self.flights: Flights = Flights()
         self.meter: Meter = Meter()
-        self.budget = Budget(self.settings.budget) if self.settings.budget else None
+        capped = self.settings.budget or self.settings.floor
+        self.budget = Budget(self.settings.budget or 0) if capped else None
+        self.floor: Floor | None = None
+        self.need_bytes = 0
         self.telemetry: Telemetry = Telemetry(self)
         self.relay: Relay | None = None
         self.verdicts: Counter[str] = Counter()
@@ -88,7 +92,10 @@ class Crawl:
         if self.crawler.settings.get("RF_ROTATE") == "session":
             await supply.check_sessions()
         await supply.order()
-        self.meter.limit_bytes = self.settings.budget
+        if self.settings.floor:
+            self.floor = Floor(supply.session, supply.pool, self.id, self.settings.floor)
+            await self.floor.open()
+        self._set_limit()
         self.meter.at_limit = self._at_limit
         limits = RelayLimits(requests_each=self.settings.rotate)
         relay = Relay(supply.lanes, self.meter, limits=limits)
@@ -104,6 +111,8 @@ class Crawl:
         self.supply.close()
         if self.relay is not None:
             await self.relay.close()
+        if self.floor is not None:
+            await self.floor.close()
         session, self.supply.session = self.supply.session, None
         if session is not None:
             await session.aclose()
@@ -163,9 +172,39 @@ class Crawl:
             return self.supply.lanes.used
         return self.meter.tunnels + self.meter.exchanges
 
+    async def renew_floor(self) -> None:
+        """Claim what may be spent until the next time, as others' spending and top-ups leave it."""
+        if self.floor is not None:
+            need, self.need_bytes = self.need_bytes, 0
+            await self.floor.renew(self.meter.billed_bytes, need)
+            self._set_limit()
+
+    def waits_for_more(self, domain: str) -> bool:
+        """Tell whether there is more above the floor than this crawl has claimed; ask for it."""
+        if self.floor is None or self.bound_by is not What.FLOOR or not self.floor.may_grow:
+            return False
+        if self.budget is not None:
+            self.need_bytes = max(self.need_bytes, self.budget.expected(domain))
+        return True
+
+    @property
+    def bound_by(self) -> What:
+        """Which of both caps is the nearer one."""
+        budget = self.settings.budget
+        nearer = self.floor is not None and (budget is None or self.floor.until_bytes < budget)
+        return What.FLOOR if nearer else What.SPENT
+
+    def _set_limit(self) -> None:
+        limit = self.settings.budget
+        if self.floor is not None and self.bound_by is What.FLOOR:
+            limit = self.floor.until_bytes
+        self.meter.limit_bytes = limit
+        if self.budget is not None and limit is not None:
+            self.budget.limit_bytes = limit
+
     def _at_limit(self) -> None:
         """The budget's last byte has come: what is on its way is cut, and nothing else starts."""
-        self.stop("rf_budget_spent")
+        self.stop(judge(Who.OURSELVES, self.bound_by).reason)
         if self.relay is not None:
             self.relay.cut()
 

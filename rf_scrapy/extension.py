@@ -37,6 +37,7 @@ FINISH_REASONS: Final[Mapping[str, str]] = {
     "rf_no_proxies": "No proxies could be had, or none is left that works.",
     "rf_balance_exhausted": "The gateway said that the pool is empty.",
     "rf_budget_spent": "The next request would, or did, reach beyond `RF_BUDGET`.",
+    "rf_floor_reached": "The next request would, or did, reach below `RF_FLOOR`.",
 }
 """Why a crawl of ours ends by itself."""
 
@@ -161,7 +162,12 @@ class CrawlReporter:
             write_stats(self._crawl)
             try:
                 await self._crawl.telemetry.publish()
+                await self._crawl.renew_floor()
             except StateError as error:
+                if self._crawl.floor is not None:
+                    logger.error("%s Without it RF_FLOOR cannot be kept: the crawl ends.", error)
+                    self._crawl.stop("rf_floor_reached")
+                    return
                 logger.warning("%s The crawl goes on; the monitor does not see it.", error)
                 return
 
@@ -173,6 +179,6 @@ def closing_line(crawl: Crawl) -> str:
         crawl.meter,
         pool=crawl.supply.pool,
         proxies=crawl.supply.lanes.used,
-        budget_bytes=crawl.budget.limit_bytes if crawl.budget else None,
+        budget_bytes=crawl.settings.budget,
         cost=cost_of_crawl(crawl),
     )

@@ -145,7 +145,7 @@ class ProxyMiddleware:
         if crawl.budget is not None:
             leave = crawl.budget.ask(domain, crawl.meter.billed_bytes)
             if leave is not Leave.GO:
-                return self._hold_back(request, leave)
+                return self._hold_back(request, leave, domain)
         if request.meta.get(SESSION) is not None:
             return self._in_session(request, target, domain)
         lane = crawl.supply.lanes.take(target)
@@ -182,14 +182,14 @@ class ProxyMiddleware:
             await crawl.supply.lane_for(held)
         return await crawl.again(request, 0.0)
 
-    def _hold_back(self, request: Request, leave: Leave) -> Awaitable[Request]:
-        """Keep a request that the budget does not allow now, or not in this crawl at all.
+    def _hold_back(self, request: Request, leave: Leave, domain: str) -> Awaitable[Request]:
+        """Keep a request that a cap does not allow now, or not in this crawl at all.
 
         It is parked either way: what is left at the end goes back to the scheduler and its JOBDIR.
         """
-        if leave is Leave.WAIT:
+        if leave is Leave.WAIT or self._crawl.waits_for_more(domain):
             return self._crawl.again(request, _SETTLE_SECONDS)
-        self._stop(judge(Who.OURSELVES, What.SPENT), request)
+        self._stop(judge(Who.OURSELVES, self._crawl.bound_by), request)
         return self._crawl.kept(request)
 
     def _stop(self, rule: Rule, request: Request, reason: str = "") -> None:

@@ -243,6 +243,13 @@ SETTINGS: Final = (
         "What this crawl may spend, as `5 GB` or `300 MB`: a cap in wire bytes, not an alert.",
     ),
     Setting(
+        "RF_FLOOR",
+        "floor",
+        None,
+        _size,
+        "What must remain in the pool, as `5 GB`: by the provider's meter and all crawls here.",
+    ),
+    Setting(
         "RF_ROBOTS",
         "robots",
         "proxy",
@@ -270,7 +277,6 @@ SETTINGS: Final = (
 )
 
 NOT_YET: Final[Mapping[str, str]] = {
-    "RF_FLOOR": "no floor is enforced by this version",
     "RF_ON_EXHAUSTED": "an exhausted pool always closes the crawl in this version",
 }
 """Settings that exist in the plan only. Taking them silently would promise what is not kept."""
@@ -315,6 +321,7 @@ class CrawlSettings:
     ban_retry_times: int
     ban_policy: Any
     budget: int | None
+    floor: int | None
     robots: str
     media: str
     profile: str | None

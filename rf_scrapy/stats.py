@@ -51,6 +51,7 @@ STATS: Final = (
     Stat("rf/spent_bytes", "Billed bytes, both ways", lambda c: c.meter.wire_bytes),
     Stat("rf/cost", "Dollars, when the profile has a price", _cost),
     Stat("rf/budget_bytes", "What may be spent; 0 without a cap", lambda c: c.settings.budget or 0),
+    Stat("rf/floor_bytes", "What must remain; 0 without a floor", lambda c: c.settings.floor or 0),
     Stat(
         "rf/unbilled_bytes",
         "Bytes of exchanges the gateway refused itself",

@@ -30,7 +30,8 @@ class Telemetry:
         """Write this crawl's row, and those of its domains that have changed."""
         crawl = self._crawl
         session = crawl.supply.session
-        if crawl.settings.telemetry and session is not None:
+        # Others who keep to the same floor have to know what this one spends.
+        if (crawl.settings.telemetry or crawl.floor) and session is not None:
             report = self.report(finished=finished)
             changed = [one for one in report.domains if one != self._written.get(_name(one))]
             await session.publish(replace(report, domains=tuple(changed)))

@@ -60,7 +60,7 @@ class Budget:
         """
         # What is under way has been billed in part and is reserved in full: the safe side.
         room = self.limit_bytes - spent_bytes - self.reserved_bytes
-        if self.expected(domain) <= room:
+        if self.expected(domain) <= room and room > 0:
             return Leave.GO
         return Leave.WAIT if self.reserved_bytes else Leave.SPENT
 

@@ -57,6 +57,7 @@ class What(StrEnum):
     UNSUPPORTED = "unsupported"
     NO_PROXY = "no_proxy"
     SPENT = "spent"
+    FLOOR = "floor"
 
 
 class Action(StrEnum):
@@ -184,6 +185,8 @@ RULES: Final[tuple[Rule, ...]] = (
          Action.GIVE_UP),
     Rule(Who.OURSELVES, What.SPENT, "the next request could reach beyond `RF_BUDGET`",
          Action.STOP, reason="rf_budget_spent"),
+    Rule(Who.OURSELVES, What.FLOOR, "the next request could reach below `RF_FLOOR`",
+         Action.STOP, reason="rf_floor_reached"),
 )
 # fmt: on
 

@@ -8,6 +8,11 @@ from rf_core.meter import Meter, Tally
 MEGABYTE = 1_048_576
 
 
+def test_where_nothing_is_left_nothing_starts_however_little_it_is_expected_to_take():
+    assert Budget(0).ask("a", 0) is Leave.SPENT
+    assert Budget(5).ask("a", 5) is Leave.SPENT
+
+
 def test_a_request_leaves_while_what_it_usually_takes_still_fits():
     budget = Budget(100_000)
     budget.settle("a", budget.reserve("a"), 20_000)

@@ -83,6 +83,16 @@ async def test_a_month_later_the_ledger_has_what_the_crawls_rows_have_not(state)
     assert await spent(state) == {"books": 1_100}
 
 
+async def test_forgetting_a_crawl_takes_what_it_spent_off_the_readings_too(state):
+    """Or else a pool's floor and its forecast would see that much being given back."""
+    await state.run(records.put_crawl, "key", report(finished=True, a_example=100))
+    await state.run(records.put_balances, "key", NOW, {"premium": 10_000})
+    await state.run(records.put_crawl, "key", report("c2", at=NOW + 31 * DAY, finished=True))
+    history = await state.read(records.get_history, "key")
+    assert [one.spent_bytes for one in history["premium"]] == [0]
+    assert await state.read(records.spent_by_pool, "key") == {}
+
+
 async def test_domains_beyond_the_bound_share_an_entry(state):
     many = {f"d{n}_example": 1 for n in range(spending.MOST_DOMAINS + 40)}
     await state.run(records.put_crawl, "key", report(**many))

@@ -171,11 +171,25 @@ def put_crawl(connection: sqlite3.Connection, key: str, report: CrawlReport) -> 
     )
     if report.finished_at is not None:
         old = report.updated_at - _KEPT_CRAWL_SECONDS
+        _forget_spending(connection, old)
         connection.execute(
             "DELETE FROM spends WHERE crawl IN (SELECT id FROM crawls WHERE updated_at < ?)", (old,)
         )
         connection.execute("DELETE FROM crawls WHERE updated_at < ?", (old,))
         spending.roll_up(connection, key, report.updated_at)
+
+
+def _forget_spending(connection: sqlite3.Connection, old: float) -> None:
+    """Take what forgotten crawls spent off the readings too, so that differences stay right."""
+    rows = connection.execute(
+        "SELECT crawls.key, spends.pool, SUM(spends.up + spends.down) FROM spends "
+        "JOIN crawls ON crawls.id = spends.crawl WHERE crawls.updated_at < ? GROUP BY 1, 2",
+        (old,),
+    ).fetchall()
+    for key, pool, count in rows:
+        connection.execute(
+            "UPDATE balances SET spent = spent - ? WHERE key = ? AND pool = ?", (count, key, pool)
+        )
 
 
 def get_crawls(

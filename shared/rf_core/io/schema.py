@@ -94,5 +94,19 @@ INSERT INTO spent
 """
 """What crawls had spent before there was a ledger is theirs of the day they were last heard of."""
 
-MIGRATIONS: Final = (_FIRST, _PACKED_WINDOWS, _SHARED_ORDERS, _REFUSED_CREDENTIALS, _SPENDING)
+_CLAIMS: Final = """
+CREATE TABLE claims (
+    key TEXT NOT NULL, pool TEXT NOT NULL, crawl TEXT NOT NULL, until INTEGER NOT NULL,
+    at REAL NOT NULL, PRIMARY KEY (key, pool, crawl)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: Final = (
+    _FIRST,
+    _PACKED_WINDOWS,
+    _SHARED_ORDERS,
+    _REFUSED_CREDENTIALS,
+    _SPENDING,
+    _CLAIMS,
+)
 """Each makes the next version of the one before; the version is how many were applied."""

@@ -1,0 +1,64 @@
+"""What must remain in a pool remains, for one crawl and for several at once."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.crawls import ADDON, crawl, environment, spider
+
+from rf_core.units import BALANCE_QUANTUM, GIGABYTE
+
+MB = 1 << 20
+FLOOR = GIGABYTE
+
+
+@pytest.fixture
+def pool(sandbox):
+    """Leave some MB above the floor, and say what is left at any time: the judge."""
+
+    def left():
+        return sandbox.state()["balances_bytes"]["premium"]
+
+    sandbox.set_balance("premium", FLOOR + 3 * MB)
+    return left
+
+
+def pages(sandbox, count, size):
+    return spider(*(f"{sandbox.site_http}/bytes/{size + n}" for n in range(count)))
+
+
+def test_a_crawl_ends_before_the_pool_falls_below(sandbox, tmp_path, pool):
+    done = crawl(
+        tmp_path,
+        pages(sandbox, 400, 20_000),
+        ADDON | {"RF_FLOOR": "1 GB"},
+        environment(tmp_path, sandbox),
+    )
+    assert done.stats["finish_reason"] == "rf_floor_reached", done.log
+    assert FLOOR <= pool() <= FLOOR + 3 * BALANCE_QUANTUM
+    assert done.stats["rf/floor_bytes"] == FLOOR
+
+
+def test_crawls_at_the_same_time_keep_to_it_together(sandbox, tmp_path, pool):
+    env = environment(tmp_path, sandbox)
+
+    def run(number):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        return crawl(folder, pages(sandbox, 300, 20_000), ADDON | {"RF_FLOOR": "1 GB"}, env)
+
+    with ThreadPoolExecutor(3) as threads:
+        outcomes = list(threads.map(run, range(3)))
+    assert {one.stats["finish_reason"] for one in outcomes} == {"rf_floor_reached"}
+    assert FLOOR <= pool() <= FLOOR + 5 * BALANCE_QUANTUM
+
+
+def test_a_pool_that_is_below_already_is_left_alone(sandbox, tmp_path, pool):
+    done = crawl(
+        tmp_path,
+        pages(sandbox, 5, 1_000),
+        ADDON | {"RF_FLOOR": "1.5 GB"},
+        environment(tmp_path, sandbox),
+    )
+    assert done.stats["finish_reason"] == "rf_floor_reached"
+    assert pool() == FLOOR + 3 * MB
+    assert sandbox.state()["site"]["requests"] == 0
