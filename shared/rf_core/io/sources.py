@@ -23,6 +23,7 @@ from rf_core.snapshot import Headroom, Snapshot
 from rf_core.troubles import Trouble, trouble_of
 
 _SHOWN_CRAWL_SECONDS: Final = 3_600.0
+_GLANCE_SECONDS: Final = 0.05
 
 
 class LiveSource:
@@ -48,7 +49,7 @@ class LiveSource:
         self._poller = Poller(session)
         self._reads_share = reads_share
         self._patience_seconds = patience_seconds
-        self._polling: asyncio.Task[None] | None = None
+        self._polling: asyncio.Task[bool] | None = None
         self._looked = False
         self._opened_at = session.clock.wall()
         self._fetched_at: dict[str, float] = {}
@@ -61,8 +62,7 @@ class LiveSource:
             current = await self._look()
             await self._start_polling(current)
             if not self._looked and self._polling is not None:
-                await asyncio.wait({self._polling}, timeout=self._patience_seconds)
-                current = await self._look()
+                current = await self._await_answers(self._polling)
         except StateError as error:
             return self._unreadable(error)
         self._looked = True
@@ -80,19 +80,42 @@ class LiveSource:
             return self._unreadable(error)
         return self._last
 
+    async def _await_answers(self, polling: asyncio.Task[bool]) -> Snapshot:
+        """Wait for what is due, whoever of the machine's processes asks for it."""
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._patience_seconds
+        while True:
+            await asyncio.wait({polling}, timeout=max(0.0, give_up_at - loop.time()))
+            current = await self._look()
+            led = polling.done() and polling.result()
+            if led or loop.time() >= give_up_at or not self._is_wanting(current):
+                return current
+            await asyncio.sleep(_GLANCE_SECONDS)
+            await self._start_polling(current)
+            polling = self._polling or polling
+
+    def _is_wanting(self, current: Snapshot) -> bool:
+        return not self._poller.is_pausing() and bool(self._due(current))
+
     async def _start_polling(self, current: Snapshot) -> None:
         if self._polling is not None:
             if not self._polling.done():
                 return
             finished, self._polling = self._polling, None
             finished.result()
-        if not self._poller.is_pausing() and self._due(current):
+        if self._is_wanting(current):
             self._polling = asyncio.get_running_loop().create_task(self._poll())
 
-    async def _poll(self) -> None:
-        """Once we lead, look again: whoever led before us may have asked for the same."""
-        if await self._poller.lead():
+    async def _poll(self) -> bool:
+        """Once we lead, look again: whoever led before us may have asked for the same.
+
+        Returns:
+            Whether we led.
+        """
+        leads = await self._poller.lead()
+        if leads:
             await self._poller.poll(self._due(await self._look()))
+        return leads
 
     def _due(self, current: Snapshot) -> tuple[str, ...]:
         reads = next(window for window in current.windows if window.group == READS)
