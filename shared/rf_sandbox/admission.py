@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from rf_sandbox.credentials import Credential
 from rf_sandbox.heads import Head, basic_credentials
 from rf_sandbox.reach import Denied
 from rf_sandbox.world import World
 
+_LONGEST: Final = 1_024
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+
+class Admitted(NamedTuple):
     """A request that is served, on that credential."""
 
     username: str
     ordered: Credential
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """A request that is answered here, for free by default (C-167)."""
 
     status: int
@@ -35,7 +35,8 @@ def judge(world: World, head: Head, host: str, port: int) -> Admitted | Refused:
     Demo credentials are no credentials here (C-070); an empty pool serves nobody (C-166, C-168).
     """
     values = head.all(b"proxy-authorization")
-    given = basic_credentials(values[0]) if len(values) == 1 else None
+    is_one = len(values) == 1 and len(values[0]) <= _LONGEST  # no credential of ours is as long
+    given = basic_credentials(values[0]) if is_one else None
     ordered = world.credentials.check(*given) if given is not None else None
     if given is not None and ordered is None and world.credentials.is_demo(*given):
         return Refused(int(world.switches.demo_status), "demo credentials do not work")

@@ -43,6 +43,7 @@ class Client(asyncio.Protocol):
         self._drip: Drip | None = None
         self._ending = False
         self._client_done = False
+        self._is_paused = False
         self._unread = 0
         self._watch = Watch(self._waited_enough)
 
@@ -59,12 +60,13 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the client's: of a tunnel, of a body, or of the next head."""
+        begins = not self._incoming
         if self._leg is not None:
             self._watch.touch()
-        elif not self._incoming and not self._ending:
-            self._watch.expect(self._gateway.patience.head)
         self._incoming.feed(data)
         self._advance()
+        if begins and self._leg is None and not self._ending and self._incoming:
+            self._watch.expect(self._gateway.patience.head)
 
     def eof_received(self) -> bool:
         """A client that has said all it will may still be answered."""
@@ -295,7 +297,9 @@ class Client(asyncio.Protocol):
             connects: How many belong to the CONNECT exchange.
         """
         reading = self.world.switches.metering
-        free = {"wire": 0, "after_connect": connects, "payload": framing + connects}[reading]
+        free = 0 if reading == "wire" else connects
+        if reading == "payload":
+            free += framing
         if self.plight is None:
             self._hand_over(row, data, free)
         else:
@@ -354,7 +358,8 @@ class Client(asyncio.Protocol):
             return
         self.resume_reading()
         self._watch.expect(self._gateway.patience.idle)
-        self._loop.call_soon(self._advance)
+        if self._incoming:
+            self._loop.call_soon(self._advance)
 
     def fail(self, row: Row, status: int, error: str, details: str) -> None:
         """Answer a request whose target failed: billed, for an exit was used (C-167)."""
@@ -377,11 +382,13 @@ class Client(asyncio.Protocol):
     def pause_reading(self) -> None:
         """The target is slow."""
         if self._transport is not None and not self._transport.is_closing():
+            self._is_paused = True
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """The target has caught up."""
-        if self._transport is not None and not self._transport.is_closing():
+        if self._is_paused and self._transport is not None and not self._transport.is_closing():
+            self._is_paused = False
             self._transport.resume_reading()
 
     def close(self) -> None:

@@ -26,14 +26,15 @@ class Clock:
     """
 
     def __init__(self, pace: float = 1.0, source: Callable[[], float] | None = None) -> None:
-        self._source = source or _machine()
+        self._source = source or time.monotonic
         self._pace = pace
-        self._start = self._source()
+        self._began = self._source()
+        self._start = self._began if source else time.time()
         self.advanced = 0.0
 
     def __call__(self) -> float:
         """Return Unix seconds."""
-        return self._start + (self._source() - self._start) * self._pace + self.advanced
+        return self._start + (self._source() - self._began) * self._pace + self.advanced
 
     def __repr__(self) -> str:
         return f"<Clock pace {self._pace:g}, advanced {self.advanced:g} s>"
@@ -70,8 +71,3 @@ def read_pace(text: str) -> float:
         )
         raise ValueError(message)
     return pace
-
-
-def _machine() -> Callable[[], float]:
-    offset = time.time() - time.monotonic()
-    return lambda: time.monotonic() + offset

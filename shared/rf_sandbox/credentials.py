@@ -14,6 +14,7 @@ import hmac
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from rf_sandbox.switches import Switches
@@ -118,6 +119,8 @@ class Credentials:
         self._read: dict[tuple[str, int], Credential] = {}
         self._passwords = hashlib.blake2b(key=self._key, digest_size=_PASSWORD_BYTES)
         self._tags = hashlib.blake2b(key=self._key, digest_size=_TAG_BYTES, person=b"names")
+        self._password_of = lru_cache(maxsize=_MOST_READ)(self.password)
+        self._place_of = lru_cache(maxsize=_MOST_READ)(self._place)
         self.on_order: Callable[[Order], None] | None = None
 
     @property
@@ -152,16 +155,12 @@ class Credentials:
 
     def check(self, username: str, password: str) -> Credential | None:
         """Return what is known of a user name, or None when the password is not its own."""
-        expected = self.password(username)
+        expected = self._password_of(username)
         if len(password) != len(expected):
             expected = _hostile(expected)
         if not hmac.compare_digest(password.encode(), expected.encode()):
             return None
-        prefix, dash, serial = username.rpartition("-")
-        if dash:
-            number = self._number(int(serial, 16))
-        else:
-            prefix, number = self._reveal(username)
+        prefix, number = self._place_of(username)
         at = bisect_right(self._firsts, number) - 1
         known = self._read.get((prefix, at))
         if known is None or (at >= 0 and number >= self._orders[at].first + self._orders[at].count):
@@ -185,8 +184,12 @@ class Credentials:
         digest.update(username.encode())
         return digest.hexdigest()
 
+    def _place(self, username: str) -> tuple[str, int]:
+        """Read a name whose password has shown that it is one of ours."""
+        prefix, dash, serial = username.rpartition("-")
+        return (prefix, self._number(int(serial, 16))) if dash else self._reveal(username)
+
     def _reveal(self, username: str) -> tuple[str, int]:
-        """Read a masked name; its password has shown that it is one of ours."""
         masked = base64.b64decode(username + "=" * (-len(username) % 4), _OPAQUE_EXTRA)
         payload = self._mask(masked[:_TAG_BYTES], masked[_TAG_BYTES:])
         serial = int.from_bytes(payload[:_SERIAL_BYTES], "big")

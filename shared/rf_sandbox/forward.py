@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import httptools
 
-from rf_sandbox.heads import Head, changed, write_head
+from rf_sandbox.heads import HOP_BY_HOP, Head, changed, write_head
 
 if TYPE_CHECKING:
     from rf_sandbox.client import Client
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rf_sandbox.upstream import Upstream
 
 _MOST_HELD: Final = 256 * 1024
+_ANEW: Final = HOP_BY_HOP | {b"host", b"content-length"}
 
 
 class Forward:
@@ -40,7 +41,9 @@ class Forward:
         self._head = head
         self._keeps = keeps
         self._chunked_request = bool(head.codings)
-        self._first = _request_head(head, path, authority, keeps=keeps)
+        self._first = _request_head(
+            head, path, authority, chunked=self._chunked_request, keeps=keeps
+        )
         self._outgoing: list[bytes] = []
         self._held = 0
         self._upstream: Upstream | None = None
@@ -256,6 +259,7 @@ class Forward:
 
     def _finish(self) -> None:
         client, self._client = self._client, None
+        del self._parser  # it holds us as we hold it: without this, waste for the collector
         framed = self._keeps and not self._close_ends_it and not self._overrun
         self._let_go(keep=framed and self._request_complete)
         if client is not None:
@@ -263,16 +267,13 @@ class Forward:
             client.answered(keep_alive=self._request_complete and not self._close_after)
 
 
-def _request_head(head: Head, path: bytes, authority: bytes, *, keeps: bool) -> bytes:
+def _request_head(
+    head: Head, path: bytes, authority: bytes, *, chunked: bool, keeps: bool
+) -> bytes:
     """The head for the target: its Host is where we connect, whatever the client's said."""
-    headers = [(b"Host", authority)]
-    headers += [
-        (name, value)
-        for name, value in head.end_to_end()
-        if name.lower() not in {b"host", b"content-length"}
-    ]
+    headers = [(b"Host", authority), *head.end_to_end(_ANEW)]
     length = head.get(b"content-length")
-    if head.codings:
+    if chunked:
         headers.append((b"Transfer-Encoding", b"chunked"))
     elif length is not None:
         headers.append((b"Content-Length", length))

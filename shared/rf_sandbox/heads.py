@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 HOP_BY_HOP: Final = frozenset(
@@ -65,7 +66,11 @@ class Head:
     def add(self, name: bytes, value: bytes) -> None:
         """Take a header in."""
         self.headers.append((name, value))
-        self._values.setdefault(name.lower(), []).append(value)
+        lowered = name.lower()
+        if lowered in self._values:
+            self._values[lowered].append(value)
+        else:
+            self._values[lowered] = [value]
 
     def all(self, name: bytes) -> list[bytes]:
         """Every value of a header; its name in lower case."""
@@ -73,8 +78,7 @@ class Head:
 
     def get(self, name: bytes) -> bytes | None:
         """The first value of a header; its name in lower case."""
-        values = self._values.get(name)
-        return values[0] if values else None
+        return self._values[name][0] if name in self._values else None
 
     @property
     def codings(self) -> list[bytes]:
@@ -95,20 +99,18 @@ class Head:
         """Whether bytes of a body follow a request."""
         return bool(self.codings) or self.content_length > 0
 
-    def end_to_end(self) -> list[tuple[bytes, bytes]]:
-        """The headers that are for the other end, not for this hop (RFC 9110, 7.6.1)."""
-        named = {
-            token.strip().lower()
-            for value in self.all(b"connection")
-            for token in value.split(b",")
-        }
-        if HOP_BY_HOP.isdisjoint(self._values) and not named:
-            return list(self.headers)
-        return [
-            (name, value)
-            for name, value in self.headers
-            if name.lower() not in HOP_BY_HOP and name.lower() not in named
-        ]
+    def end_to_end(self, ours: frozenset[bytes] = HOP_BY_HOP) -> list[tuple[bytes, bytes]]:
+        """The headers that are for the other end, not for this hop (RFC 9110, 7.6.1).
+
+        Args:
+            ours: Names that are not passed on, in lower case; those of the hop among them.
+        """
+        if b"connection" in self._values:
+            named = b",".join(self._values[b"connection"]).lower().split(b",")
+            ours = ours.union(token.strip() for token in named)
+        if ours.isdisjoint(self._values):
+            return self.headers.copy()
+        return [header for header in self.headers if header[0].lower() not in ours]
 
 
 def without_upgrade(raw: bytes) -> bytes:
@@ -116,6 +118,7 @@ def without_upgrade(raw: bytes) -> bytes:
     return _UPGRADE.sub(b"", raw)
 
 
+@lru_cache(maxsize=1_024)
 def basic_credentials(value: bytes | None) -> tuple[str, str] | None:
     """Read a `Basic` authorization (RFC 7617)."""
     scheme, _, token = (value or b"").partition(b" ")
@@ -152,8 +155,8 @@ def join_target(host: str, port: int | None) -> str:
 
 def write_head(start: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
     """Write a head."""
-    lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-    return start + b"\r\n" + lines + b"\r\n"
+    lines = [b"%b: %b" % header for header in headers]
+    return b"\r\n".join((start, *lines, b"\r\n"))
 
 
 def changed(

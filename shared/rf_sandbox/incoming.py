@@ -6,8 +6,7 @@ one exchange, and what two parsers could read differently is served to nobody (R
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import httptools
 
@@ -18,8 +17,7 @@ _END: Final = b"\r\n\r\n"
 _HTTP_PORT: Final = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """The head of a request that can be served, and where it wants to go."""
 
     head: Head
@@ -35,8 +33,7 @@ class Wanted:
         return self.head.method == b"CONNECT"
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(NamedTuple):
     """What cannot be served, whoever asks. The connection is of no use after it."""
 
     status: int
@@ -44,8 +41,7 @@ class Broken:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A piece of a body: `size` bytes of the wire hold `data`."""
 
     data: bytes
@@ -87,7 +83,9 @@ class Incoming:
 
     def next_head(self) -> Wanted | Broken | None:
         """Cut off the next head; None while it is not all there."""
-        start = len(self._bytes) - len(self._bytes.lstrip(b"\r\n"))
+        start = 0
+        if self._bytes.startswith((b"\r", b"\n")):
+            start = len(self._bytes) - len(self._bytes.lstrip(b"\r\n"))
         end = self._bytes.find(_END, start)
         size = len(self._bytes) if end < 0 else end + len(_END)
         if size > HEAD_LIMIT:
@@ -157,7 +155,8 @@ class Incoming:
         self._body_left = head.content_length
         if head.version not in {"1.0", "1.1"}:
             return Broken(400, "HTTP/1.0 or HTTP/1.1 is spoken here", len(raw))
-        if head.codings not in ([], [b"chunked"]) or (head.codings and head.version == "1.0"):
+        codings = head.codings
+        if codings and (codings != [b"chunked"] or head.version == "1.0"):
             return Broken(400, "no transfer coding but chunked", len(raw))
         wanted = _tunnel(head, len(raw)) if head.method == b"CONNECT" else _plain(head, len(raw))
         return wanted or Broken(

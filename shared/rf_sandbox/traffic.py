@@ -9,6 +9,7 @@ its socket: of an aborted transfer some may never have left this machine.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
@@ -117,7 +118,7 @@ class Traffic:
     ) -> None:
         self.account = account
         self.rows: list[Row] = []
-        self.billed_bytes: dict[str, int] = {}
+        self.billed_bytes: defaultdict[str, int] = defaultdict(int)
         self.archive = Archive()
         self.on_row: Callable[[Row], None] | None = None
         self.on_forget: Callable[[], None] | None = None
@@ -173,7 +174,8 @@ class Traffic:
     def end(self, row: Row, outcome: str, now: float) -> None:
         """Close a row; the first word stands."""
         if row.ended is None:
-            self._hold(row)
+            if self._pages:
+                self._hold(row)
             row.outcome = outcome
             row.ended = now
             self._tell(row)
@@ -251,10 +253,10 @@ class Traffic:
         self.archive, self.rows, self._last_seq = archive, rows, last_seq
         for domain, (count, requests) in archive.usage.items():
             self._usage.remember(domain, count, requests)
-        billed = dict(archive.bytes)
+        billed = defaultdict(int, archive.bytes)
         for row in rows:
             if row.billed:
-                billed[row.pool] = billed.get(row.pool, 0) + row.billed_bytes
+                billed[row.pool] += row.billed_bytes
                 self._usage.add(row.started, row.pool, row.domain, row.billed_bytes, 1)
         self._usage.settle()
         for pool, count in billed.items():
@@ -271,7 +273,7 @@ class Traffic:
             row.billed_bytes += count
             pool = row.pool
             self.account.pools[pool].balance_bytes -= count
-            self.billed_bytes[pool] = self.billed_bytes.get(pool, 0) + count
+            self.billed_bytes[pool] += count
             self._usage.add(self._now(), pool, row.domain, count)
             if row.is_archived:
                 self.archive.add(row, count, 0)

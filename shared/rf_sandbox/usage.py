@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -104,7 +104,7 @@ class _Slot:
     first: float
     last: float
     domains: dict[str, list[int]] = field(default_factory=dict)
-    pools: dict[str, int] = field(default_factory=dict)
+    pools: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def absorb(self, other: _Slot) -> None:
         """Take over what came later."""
@@ -135,15 +135,15 @@ class Usage:
             self._open(now)
         slot = self._slot
         slot.last = now
-        slot.pools[pool] = slot.pools.get(pool, 0) + count
-        used = slot.domains.get(domain)
-        if used is None:
+        slot.pools[pool] += count
+        if domain in slot.domains:
+            used = slot.domains[domain]
+            used[0] += count
+            used[1] += requests
+        else:
             slot.domains[domain] = [count, requests]
             if len(slot.domains) >= _LARGEST_SLOT:
                 self._closes = -math.inf
-        else:
-            used[0] += count
-            used[1] += requests
 
     def remember(self, domain: str, count: int, requests: int) -> None:
         """Take in what is so old that only the cumulative reading has it."""
