@@ -51,6 +51,7 @@ __all__ = [
     "GIGABYTE",
     "Account",
     "AccountDisabledError",
+    "Answer",
     "ApiError",
     "Balance",
     "Batch",

@@ -1,6 +1,7 @@
 """The discovery cache: whatever somebody plants in it is a miss, and nothing of it runs."""
 
 import json
+import os
 import pickle
 import sqlite3
 import stat
@@ -171,6 +172,43 @@ async def test_a_database_that_somebody_holds_is_a_miss_and_stays(cache, tmp_pat
     other.close()
     await cache.put("pools", 3, DOCUMENT)
     assert await cache.get("pools") == (3, DOCUMENT)
+
+
+async def test_a_disk_without_room_is_a_miss_and_what_was_there_stays(cache):
+    """Whoever asks is served by the API; what is known already goes on being known."""
+    await cache.put("pools", 1, DOCUMENT)
+
+    def fill():
+        return cache._cache._sql("PRAGMA max_page_count = 1").fetchall()
+
+    def make_room():
+        return cache._cache._sql("PRAGMA max_page_count = 1000000").fetchall()
+
+    cache._thread.submit(fill).result()
+    await cache.put("pools", 2, DOCUMENT | {"much": "x" * 100_000})
+    assert await cache.get("pools") == (1, DOCUMENT)
+    cache._thread.submit(make_room).result()
+    await cache.put("pools", 3, DOCUMENT)
+    assert await cache.get("pools") == (3, DOCUMENT)
+
+
+async def test_a_folder_of_somebody_else_is_not_used_and_that_is_said(tmp_path, monkeypatch):
+    (tmp_path / "cache").mkdir(mode=0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: 54_321)
+    cache = DiscoveryCache(tmp_path / "cache")
+    await cache.put("pools", 1, DOCUMENT)
+    assert await cache.get("pools") is None
+    assert "belongs to another user" in cache.trouble
+    await cache.close()
+
+
+async def test_a_folder_that_others_can_look_into_is_closed_to_them(cache, tmp_path):
+    """As stock diskcache makes it."""
+    (tmp_path / "cache" / "discovery").mkdir(parents=True)
+    (tmp_path / "cache").chmod(0o700)
+    (tmp_path / "cache" / "discovery").chmod(0o755)
+    await cache.put("pools", 1, DOCUMENT)
+    assert stat.S_IMODE((tmp_path / "cache" / "discovery").stat().st_mode) == 0o700
 
 
 async def test_closing_twice_is_fine(cache):

@@ -39,6 +39,7 @@ _SETTINGS: Final = {
 _KNOWN_ROWS: Final = frozenset(_SETTINGS) | frozenset(diskcache.core.METADATA)
 _FILES: Final = ("cache.db", "cache.db-wal", "cache.db-shm")
 _SECONDS: Final = 1.0
+_PASSING: Final = ("locked", "is full", "readonly")
 
 
 class RefusedRowError(ValueError):
@@ -128,7 +129,7 @@ class DiscoveryCache:
         try:
             return work(self._cache)
         except Exception as error:  # noqa: BLE001 - a row of a stranger may raise anything
-            if not _is_busy(error):
+            if not _is_passing(error):
                 self._discard()
             return None
 
@@ -147,7 +148,7 @@ class DiscoveryCache:
                 )
                 (self._folder / _FILES[0]).chmod(0o600)
             except Exception as error:  # noqa: BLE001 - see _try
-                if _is_busy(error):
+                if _is_passing(error):
                     return
                 self._discard()
                 reason = f"{type(error).__name__}: {error}"
@@ -169,8 +170,13 @@ class DiscoveryCache:
                 cache.close()
 
 
-def _is_busy(error: Exception) -> bool:
-    return isinstance(error, diskcache.Timeout) or "locked" in str(error)
+def _is_passing(error: Exception) -> bool:
+    """Whether what is there may be right all the same: another process is at it, or no room.
+
+    SQLite ends a transaction by itself when there is no room, and diskcache then fails to end it.
+    """
+    said = f"{error} {error.__context__}"
+    return isinstance(error, diskcache.Timeout) or any(mark in said for mark in _PASSING)
 
 
 def _verify(path: Path) -> None:
