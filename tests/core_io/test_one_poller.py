@@ -112,6 +112,16 @@ async def test_five_monitors_and_twenty_crawls_cost_what_one_monitor_does(
     assert one["me"] == one["pools"] == 1
 
 
+async def test_monitors_that_start_together_wait_for_the_one_that_asks(sandbox, opened):
+    sandbox.faults({"where": "api", "what": {"kind": "latency", "milliseconds": 100}})
+    clock = ManualClock(1_800_000_000.0)
+    sources = [LiveSource(await opened(clock), patience_seconds=60) for _ in range(4)]
+    first = await asyncio.gather(*(source.snapshot() for source in sources))
+    assert {snapshot.balance_at for snapshot in first} == {clock.wall()}
+    assert {snapshot.usage_at for snapshot in first} == {clock.wall()}
+    assert sorted(name for name, _ in calls(sandbox)) == ["balance", "me", "pools", "usage"]
+
+
 async def test_while_nothing_drains_it_is_asked_less_often(sandbox, monitors):
     clock = ManualClock(1_800_000_000.0)
     source = await monitors(clock)

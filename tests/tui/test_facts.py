@@ -257,23 +257,6 @@ def test_of_commands_that_come_together_one_asks(sandbox, tmp_path):
     assert calls(sandbox) == ["balance"]
 
 
-def test_of_monitors_that_start_together_one_asks_and_all_have_it(sandbox, tmp_path):
-    sandbox.faults({"where": "api", "what": {"kind": "latency", "milliseconds": 300}})
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", RUN, "--json"],
-            env=environment(tmp_path, sandbox),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        for _ in range(4)
-    ]
-    done = [(process.communicate(timeout=60), process.returncode) for process in started]
-    assert [code for _, code in done] == [ExitCode.DONE] * 4, done
-    assert len({json.loads(out)["balance_at"] for (out, _), _ in done}) == 1
-    assert sorted(calls(sandbox)) == ["balance", "me", "pools", "usage"]
-
-
 def test_without_usage_read_a_refused_call_is_made_once(rf, sandbox):
     """C-017"""
     key = sandbox.make_key("pools:read")["key"]
