@@ -104,6 +104,14 @@ def aside(crawler: Crawler, request: Request) -> Iterator[None]:
         active.add(request)
 
 
+def unpause(crawler: Crawler) -> None:
+    """Let a paused engine go on at once, and not at its next heartbeat."""
+    crawler.engine.unpause()
+    slot = _slot(crawler)
+    if slot is not None:
+        slot.nextcall.schedule()
+
+
 def downloading(crawler: Crawler) -> Container[Request]:
     """Requests that the downloader has, from their first middleware to the end of their answer."""
     active: Container[Request] = crawler.engine.downloader.active

@@ -25,6 +25,7 @@ from rf_scrapy.parking import Parking
 from rf_scrapy.settings import CrawlSettings, read_settings, take_key, unknown_settings
 from rf_scrapy.supply import Supply
 from rf_scrapy.telemetry import Telemetry
+from rf_scrapy.top_ups import TopUps
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -51,7 +52,8 @@ class Crawl:
         self.masked_key = ""
         self.present: set[Component] = set()
         self.parking = Parking(crawler)
-        self.supply: Supply = Supply(self.settings, self.note, self.stop)
+        self.supply: Supply = Supply(self.settings, self.note, self.exhausted)
+        self.top_ups: TopUps = TopUps(self)
         self.flights: Flights = Flights()
         self.meter: Meter = Meter()
         capped = self.settings.budget or self.settings.floor
@@ -109,6 +111,7 @@ class Crawl:
     async def close(self) -> None:
         """Close the relay, then the account. Repeatable."""
         self.supply.close()
+        self.top_ups.close()
         if self.relay is not None:
             await self.relay.close()
         if self.floor is not None:
@@ -144,10 +147,17 @@ class Crawl:
         self.verdicts[name] += 1
         logger.debug("%s %s: %s", name, rule.action.name.lower(), request or rule.who)
 
-    def exhausted(self, pool: str) -> None:
-        """A pool has nothing left: nothing more is sent through it."""
-        logger.error("Pool %s has no balance left: the gateway said so.", pool)
-        self.stop("rf_balance_exhausted")
+    def exhausted(self, pool: str, reason: str = "rf_balance_exhausted") -> None:
+        """A pool has nothing left: nothing more is sent through it, or not until it is topped up.
+
+        Args:
+            reason: Why the crawl ends, if it does: the gateway said so, or the API.
+        """
+        if self.settings.on_exhausted == "pause":
+            self.top_ups.wait_for(pool)
+            return
+        logger.error("Pool %s has no balance left.", pool)
+        self.stop(reason)
 
     async def kept(self, request: Request) -> Request:
         """Keep a request that this crawl will not send: a JOBDIR has it for the next."""

@@ -24,6 +24,7 @@ from rf_scrapy.flights import Flight
 from rf_scrapy.kinds import kind_of, says_direct
 from rf_scrapy.sessions import SESSION, SESSION_EXCLUSIVE
 from rf_scrapy.settings import META_NOT_YET
+from rf_scrapy.top_ups import GLANCE_SECONDS
 from rf_scrapy.verdict import of_exception, texts_of
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ class ProxyMiddleware:
 
     def _with_proxy(self, request: Request) -> Awaitable[Request | None] | None:
         crawl = self._crawl
+        if crawl.top_ups.is_waiting:
+            return crawl.again(request, GLANCE_SECONDS)
         parts = urlparse_cached(request)
         domain = (parts.hostname or "").lower()
         target = join(domain, parts.port or (443 if parts.scheme == "https" else 80))
@@ -279,6 +282,8 @@ class ProxyMiddleware:
                 return await crawl.again(request, wait_seconds(refusal, attempts[rule.action]))
             case Action.STOP:
                 crawl.exhausted(flight.pool)
+                if crawl.top_ups.is_waiting:
+                    return await crawl.again(request, GLANCE_SECONDS)
                 return await crawl.kept(request)
             case _:
                 logger.warning("Gave up %s: %s", request, _reason(refusal))

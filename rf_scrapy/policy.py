@@ -18,6 +18,7 @@ from scrapy.utils.misc import build_from_crawler
 
 from rf_core.errors import ResiFactoryError
 from rf_core.patience import Pause, answered, refused
+from rf_core.refusals import Cause
 from rf_core.retry_after import parse_date, parse_retry_after
 from rf_core.verdicts import Action, What, Who, judge, of_error
 from rf_scrapy import compat
@@ -26,6 +27,7 @@ from rf_scrapy.crawl import Crawl, crawl_of
 from rf_scrapy.flights import Flight
 from rf_scrapy.middleware import NoProxyError
 from rf_scrapy.sessions import SESSION
+from rf_scrapy.top_ups import GLANCE_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +97,9 @@ class BackoffMiddleware:
             if rule.action is Action.REORDER and attempts[rule.action] <= int(rule.times or 0):
                 return await crawl.again(request, _REORDER_SECONDS * attempts[rule.action])
             logger.error("%s has no session: %s", request, error)
+            if rule.what is Cause.DEMO:
+                crawl.exhausted(crawl.supply.pool, rule.reason)
+                return await crawl.again(request, GLANCE_SECONDS)
             if rule.action is Action.STOP:
                 crawl.stop(rule.reason)
                 return await crawl.kept(request)

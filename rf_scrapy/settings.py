@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -250,6 +250,14 @@ SETTINGS: Final = (
         "What must remain in the pool, as `5 GB`: by the provider's meter and all crawls here.",
     ),
     Setting(
+        "RF_ON_EXHAUSTED",
+        "on_exhausted",
+        "close",
+        _choice("close", "pause"),
+        "What happens when a pool runs empty: the crawl is `close`d, or `pause`d until it is "
+        "topped up. A crawl that starts on an empty pool is closed either way.",
+    ),
+    Setting(
         "RF_ROBOTS",
         "robots",
         "proxy",
@@ -275,11 +283,6 @@ SETTINGS: Final = (
         "Publish this crawl to the local state for the monitor.",
     ),
 )
-
-NOT_YET: Final[Mapping[str, str]] = {
-    "RF_ON_EXHAUSTED": "an exhausted pool always closes the crawl in this version",
-}
-"""Settings that exist in the plan only. Taking them silently would promise what is not kept."""
 
 META_NOT_YET: Final = frozenset(
     {
@@ -322,6 +325,7 @@ class CrawlSettings:
     ban_policy: Any
     budget: int | None
     floor: int | None
+    on_exhausted: str
     robots: str
     media: str
     profile: str | None
@@ -334,7 +338,7 @@ def read_settings(settings: BaseSettings) -> CrawlSettings:
     """Read every `RF_` setting of a crawler.
 
     Raises:
-        SettingsError: a value cannot be read, or a setting is not kept by this version.
+        SettingsError: a value cannot be read.
     """
     values: dict[str, Any] = {}
     for setting in SETTINGS:
@@ -346,10 +350,6 @@ def read_settings(settings: BaseSettings) -> CrawlSettings:
         except ValueError as error:
             message = f"{setting.name} = {raw!r} cannot be used."
             raise SettingsError(message, way_out=f"In settings.py, {error}.") from None
-    for name, reason in NOT_YET.items():
-        if settings.get(name) is not None:
-            message = f"{name} is set, but {reason}."
-            raise SettingsError(message, way_out=f"Remove {name} to run without it.")
     if values["rotate"] is not None and settings.get("RF_LIVE_PROXIES") is None:
         # A lane that turns is out of use for a moment: with as many as requests these would wait.
         wanted = settings.getint("CONCURRENT_REQUESTS") * 5 // 4
@@ -359,7 +359,7 @@ def read_settings(settings: BaseSettings) -> CrawlSettings:
 
 def unknown_settings(settings: BaseSettings) -> dict[str, str]:
     """Return settings that begin with `RF_` and mean nothing to us, with the nearest known name."""
-    known = {setting.name for setting in SETTINGS} | set(NOT_YET) | {KEY_SETTING}
+    known = {setting.name for setting in SETTINGS} | {KEY_SETTING}
     strangers = [name for name in settings if name.startswith("RF_") and name not in known]
     return {name: next(iter(difflib.get_close_matches(name, known, n=1)), "") for name in strangers}
 

@@ -35,7 +35,7 @@ class Supply:
 
     Args:
         note: Counts a verdict.
-        stop: Ends the crawl with a reason.
+        exhausted: Told which pool has no balance, and the reason to end the crawl with.
 
     Attributes:
         session: The account; None before the crawl is open and after it is closed.
@@ -47,11 +47,11 @@ class Supply:
         self,
         settings: CrawlSettings,
         note: Callable[[Rule], None],
-        stop: Callable[[str], None],
+        exhausted: Callable[[str, str], None],
     ) -> None:
         self._settings = settings
         self._note = note
-        self._stop = stop
+        self._exhausted = exhausted
         self.clock: Clock = machine_clock()
         self.session: Session | None = None
         self.relay: Relay | None = None
@@ -144,12 +144,17 @@ class Supply:
             if rule.action is not Action.WAIT:
                 self._trouble = rule
             if rule.what is Cause.DEMO:
-                self._stop(rule.reason)
+                self._exhausted(self.pool, rule.reason)
 
     @property
     def reason(self) -> str:
         """Why the crawl ends when no credential is left that works."""
         return self._trouble.reason
+
+    def begin_anew(self) -> None:
+        """Whatever stood in the way of orders is over."""
+        self._refills = 0
+        self._trouble = judge(Who.API, Cause.OTHER)
 
     def succeeded(self) -> None:
         """A credential works: later refusals start counting anew."""

@@ -24,7 +24,7 @@ from rf_sandbox.switches import READINGS, of_profile
 from rf_scrapy.checks import RULES
 from rf_scrapy.extension import FINISH_REASONS
 from rf_scrapy.kinds import WAYS
-from rf_scrapy.settings import META_NOT_YET, NOT_YET, SETTINGS
+from rf_scrapy.settings import META_NOT_YET, SETTINGS
 from rf_scrapy.stats import DIRECT_PREFIX, STATS, VERDICT_PREFIX
 from rf_tui.cli.exit_codes import MEANINGS
 from rf_tui.cli.json_keys import JSON_KEYS
@@ -51,11 +51,6 @@ def _scrapy():
             "| setting | default | meaning |",
             "|---|---|---|",
             *(f"| `{s.name}` | {_default(s.default)} | {s.meaning} |" for s in SETTINGS),
-        ],
-        "not yet": [
-            "| setting | why it is refused |",
-            "|---|---|",
-            *(f"| `{name}` | {reason} |" for name, reason in NOT_YET.items()),
         ],
         "meta not yet": [", ".join(f"`{name}`" for name in sorted(META_NOT_YET)) + "."],
         "rules": [

@@ -1,0 +1,85 @@
+"""`RF_ON_EXHAUSTED = "pause"`: an empty pool is waited for, and nothing is lost meanwhile."""
+
+import threading
+import time
+
+import pytest
+from support.crawls import ADDON, crawl, environment, gateway_bytes
+
+from rf_sandbox.sandbox import Sandbox
+
+EMPTYING = """
+import asyncio, os, signal
+class Emptying(scrapy.Spider):
+    name = "emptying"
+    async def start(self):
+        for n in range({pages}):
+            meta = {{"rf_session": "one"}} if n % 5 == 0 else {{}}
+            yield scrapy.Request("{site}/bytes/" + str(4_000 + n), meta=meta)
+        while {interrupt} and not self.crawler.engine.paused:
+            await asyncio.sleep(0.1)
+        if {interrupt}:
+            os.kill(os.getpid(), signal.SIGINT)
+    def parse(self, response):
+        yield {{"url": response.url}}
+"""
+PAUSE = ADDON | {"RF_ON_EXHAUSTED": "pause", "CONCURRENT_REQUESTS": 4}
+
+
+@pytest.fixture
+def fast():
+    """A sandbox and a crawl whose time runs thirty times as fast."""
+    with Sandbox(seed=7, clock="scaled:30") as running:
+        yield running
+
+
+def emptying(sandbox, *, pages=40, interrupt=False):
+    return EMPTYING.format(site=sandbox.site_https, pages=pages, interrupt=interrupt)
+
+
+def top_up_once_refused(sandbox, seconds=40):
+    """Top up as soon as the gateway has refused somebody."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if any(row["status"] == 402 for row in sandbox.traffic()["traffic"]):
+            sandbox.top_up("premium", 10**7)
+            return
+        time.sleep(0.1)
+
+
+def test_a_crawl_goes_on_when_its_pool_is_topped_up(fast, tmp_path):
+    """C-071, C-166"""
+    fast.set_balance("premium", 60_000)
+    friend = threading.Thread(target=top_up_once_refused, args=(fast,))
+    friend.start()
+    env = environment(tmp_path, fast, RF_CLOCK_SCALE="30")
+    done = crawl(tmp_path, emptying(fast), PAUSE, env)
+    friend.join()
+    assert done.stats["finish_reason"] == "finished", done.log
+    assert done.stats["item_scraped_count"] == 40
+    assert done.stats["rf/pauses"] >= 1
+    assert done.stats["rf/requests/direct"] == 0
+    assert "was topped up: the crawl goes on" in done.log
+    assert done.wire_bytes == gateway_bytes(fast)
+
+
+def test_an_interrupt_ends_the_pause_and_the_job_goes_on_later(fast, tmp_path):
+    fast.set_balance("premium", 60_000)
+    env = environment(tmp_path, fast, RF_CLOCK_SCALE="30")
+    settings = PAUSE | {"JOBDIR": str(tmp_path / "job")}
+    first = crawl(tmp_path, emptying(fast, interrupt=True), settings, env)
+    assert first.stats["finish_reason"] == "shutdown", first.log
+    fast.top_up("premium", 10**7)
+    later = crawl(tmp_path, emptying(fast, pages=0), settings, env)
+    assert later.stats["finish_reason"] == "finished", later.log
+    assert first.stats["item_scraped_count"] + later.stats["item_scraped_count"] == 40
+
+
+def test_a_key_that_is_revoked_meanwhile_ends_the_crawl(fast, tmp_path):
+    fast.set_balance("premium", 60_000)
+    fast.faults(
+        {"where": "api", "match": {"path": "/api/v1/balance"}, "what": {"kind": "revoke_key"}}
+    )
+    env = environment(tmp_path, fast, RF_CLOCK_SCALE="30")
+    done = crawl(tmp_path, emptying(fast), PAUSE, env)
+    assert done.stats["finish_reason"] == "rf_key_refused", done.log
