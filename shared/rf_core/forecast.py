@@ -43,8 +43,7 @@ _ROUNDING: Final = 1.5
 _FEW_BLOCKS: Final = 1.07
 _LEARNING: Final = 0.06
 _NARROWEST, _WIDEST = 0.95, 3.0
-_TAIL: Final = (1 - COVERAGE) / 2
-_DEVIATIONS: Final = NormalDist().inv_cdf(1 - _TAIL)
+_DEVIATIONS: Final = NormalDist().inv_cdf((1 + COVERAGE) / 2)
 _FEWEST_TRIALS: Final = 12
 
 
@@ -93,7 +92,12 @@ class Forecast:
 
 
 def forecast(
-    readings: Sequence[Reading], *, now: float, changes: Iterable[float], chance: Random
+    readings: Sequence[Reading],
+    *,
+    now: float,
+    changes: Iterable[float],
+    chance: Random,
+    coverage: float = COVERAGE,
 ) -> Forecast | None:
     """Say how long a pool lasts; None while there is too little to say.
 
@@ -102,6 +106,7 @@ def forecast(
         now: Unix seconds.
         changes: When crawls of ours started and stopped.
         chance: The same one for the same pool, or the interval flickers.
+        coverage: How often the interval is to hold.
     """
     drawn = curve(readings)
     if drawn is None:
@@ -121,7 +126,8 @@ def forecast(
         stretched = middle * (lasts / middle) ** widened if middle > 0 else 0.0
         return min(max(0.0, stretched - gone), _FARTHEST_SECONDS)
 
-    low, high = (lasting[round(share * (len(lasting) - 1))] for share in (_TAIL, 1 - _TAIL))
+    tail = (1 - coverage) / 2
+    low, high = (lasting[round(share * (len(lasting) - 1))] for share in (tail, 1 - tail))
     return Forecast(
         cells.bytes_per_second,
         cells.begin,
