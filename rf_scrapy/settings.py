@@ -176,7 +176,8 @@ SETTINGS: Final = (
         "quantity",
         None,
         _count(1, 250_000),
-        "Credentials per order; twice `RF_LIVE_PROXIES` without it.",
+        "Credentials per order; twice `RF_LIVE_PROXIES` without it. Crawls share calls, so one "
+        "call may be for more.",
     ),
     Setting(
         "RF_ALLOW_DIRECT",

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 QUANTITY = 250_000
-ROUNDS = 5
+ROUNDS = 3
 FORMATS = ("json", "list")
 
 PRELUDE = """
