@@ -134,6 +134,11 @@ class ProxyMiddleware:
         if refusal is not None:
             return await self._follow(request, flight, refusal)
         rule = of_exception(exception)
+        if (rule is None or rule.who is Who.NETWORK) and crawl.relay is not None:
+            # A tunnel that was granted and then closed has no answer that could carry a token.
+            untold = crawl.relay.refusals.take_untold(lane=flight.number, target=flight.target)
+            if untold is not None:
+                return await self._follow(request, flight, untold)
         if rule is not None:
             crawl.note(rule, request)
         return None

@@ -136,6 +136,7 @@ class Refusals:
 
     def __init__(self) -> None:
         self._by_token: OrderedDict[int, Refusal] = OrderedDict()
+        self._untold: OrderedDict[tuple[int, str], Refusal] = OrderedDict()
         self._next_token = 1
 
     def add(
@@ -158,6 +159,17 @@ class Refusals:
         if len(self._by_token) > _KEPT:
             self._by_token.popitem(last=False)
         return refusal
+
+    def leave_untold(self, refusal: Refusal) -> None:
+        """Keep one whose token cannot reach anybody: the tunnel stood already when it ended."""
+        self._untold[refusal.lane, refusal.target] = refusal
+        if len(self._untold) > _KEPT:
+            self._untold.popitem(last=False)
+
+    def take_untold(self, *, lane: int, target: str) -> Refusal | None:
+        """Take out the latest that could not be told, of that lane and target. Each once."""
+        found = self._untold.pop((lane, target), None)
+        return None if found is None else self._by_token.pop(found.token, None)
 
     def take(self, text: str, *, lane: int, target: str) -> Refusal | None:
         """Take out the refusal whose token stands in a text, if it is of that lane and target.

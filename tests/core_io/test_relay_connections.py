@@ -15,6 +15,7 @@ from support.relays import Rig, read_answer, settled
 from rf_core.io.relay import RelayLimits
 from rf_core.io.relay.dial import Address, Dialler
 from rf_core.io.relay.kernel import unread_bytes
+from rf_core.refusals import Cause
 
 GET = "GET http://shop.test/x HTTP/1.1"
 CONNECT = "CONNECT shop.test:443 HTTP/1.1"
@@ -338,6 +339,42 @@ async def test_who_finds_no_room_waits_for_it_and_is_turned_away_when_too_many_d
         assert b"/2 HTTP/1.1" in gateway.heads[2]
         for _, writer in ends:
             await closed(writer)
+
+
+@pytest.mark.parametrize("ending", ["close", "abort"])
+async def test_a_tunnel_that_is_granted_and_then_closed_is_found_by_lane_and_target(ending):
+    async def slam(reader, writer):
+        if ending == "abort":
+            writer.transport.abort()
+
+    async with (
+        target(slam) as address,
+        Scripted(lambda _h: "tunnel", target=address) as gateway,
+        Rig(gateway.port) as rig,
+    ):
+        reader, writer = await tunnel_on(rig)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        await closed(writer)
+        refusals = rig.relay.refusals
+        assert refusals.take_untold(lane=1, target="shop.test:443") is None
+        found = refusals.take_untold(lane=0, target="shop.test:443")
+        assert (found.cause, found.tunnel) == (Cause.HUNG_UP, True)
+        assert refusals.take_untold(lane=0, target="shop.test:443") is None
+
+
+async def test_a_tunnel_that_has_carried_an_answer_leaves_no_record():
+    async with (
+        target(echo) as address,
+        Scripted(lambda _h: "tunnel", target=address) as gateway,
+        Rig(gateway.port) as rig,
+    ):
+        reader, writer = await tunnel_on(rig)
+        writer.write(b"ping")
+        assert await asyncio.wait_for(reader.readexactly(4), 5) == b"ping"
+        writer.write_eof()
+        await asyncio.wait_for(reader.read(), 5)
+        await closed(writer)
+        assert rig.relay.refusals.take_untold(lane=0, target="shop.test:443") is None
 
 
 async def test_a_lane_that_is_hung_up_keeps_no_connection_to_the_gateway():

@@ -47,6 +47,7 @@ class Tunnel(GatewaySocket):
         self._gateway_done = False
         self._drained = 0
         self._moved = False
+        self._has_heard = False
         self.is_open = False
         self.is_over = False
 
@@ -81,7 +82,7 @@ class Tunnel(GatewaySocket):
         if not self.is_open:
             self._read_answer(bytes(data))
         elif self._leg is not None:
-            self._moved = True
+            self._moved = self._has_heard = True
             self._leg.write(data)
         else:
             self._drained += len(data)
@@ -94,6 +95,7 @@ class Tunnel(GatewaySocket):
             self._gateway_hung_up()
             return False
         self._gateway_done = True
+        self._note_silence()
         if self._client_done or self._leg is None:
             self._finish()
         else:
@@ -107,6 +109,8 @@ class Tunnel(GatewaySocket):
         self._tally.down(self.unread())
         if not self.is_open:
             self._gateway_hung_up()
+        elif not self._gateway_done:
+            self._note_silence()
         leg, self._leg = self._leg, None
         if leg is not None:
             leg.abort() if exc else leg.hang_up()
@@ -188,6 +192,7 @@ class Tunnel(GatewaySocket):
         if self._leg is None:
             self._finish()
             return
+        self._has_heard = bool(rest)
         self._leg.write(_ESTABLISHED + rest)
         if self._early:
             self._send(b"".join(self._early))
@@ -242,6 +247,22 @@ class Tunnel(GatewaySocket):
                 leg.answer_and_close(refusal_answer(refusal, told=relay.riders is not None))
         self._end(refused=True)
         self.close()
+
+    def _note_silence(self) -> None:
+        """A tunnel that was granted and ends without a byte: no status is left to say it with."""
+        ride = self._ride
+        if self._has_heard or self._leg is None or self._client_done or ride is None:
+            return
+        refusals = self._relay.refusals
+        refusals.leave_untold(
+            refusals.add(
+                lane=ride.lane,
+                handle=ride.handle,
+                target=self.target,
+                status=502,
+                cause=Cause.HUNG_UP,
+            )
+        )
 
     # Endings
 
