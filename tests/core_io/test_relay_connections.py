@@ -5,7 +5,7 @@ import os
 import socket
 import struct
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from unittest.mock import Mock
 
 import pytest
@@ -397,6 +397,22 @@ async def test_connections_that_rest_are_few_whatever_the_number_of_credentials(
         await settled(lambda: len(rig.relay._connections) == 4)
         assert rig.relay._idle_count == 4
         assert gateway.connections == 12
+
+
+@pytest.mark.parametrize("line", [GET, CONNECT])
+async def test_what_does_not_move_for_long_is_ended_on_both_sides_and_counted(line):
+    limits = RelayLimits(connect=2.0, answer=5.0, drain=0.2, idle=0.05)
+    async with Scripted(lambda _h: "silence") as gateway, Rig(gateway.port, limits=limits) as rig:
+        reader, writer = await rig.connect()
+        writer.write(rig.head(line, "Host: s"))
+        await settled(lambda: gateway.heads)
+        await asyncio.sleep(0.1)
+        rig.relay._sweep()
+        with suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        await closed(writer)
+        await settled(lambda: not rig.relay.open_legs and not rig.relay._connections)
+        assert rig.meter.up_bytes == gateway.read_bytes
 
 
 async def test_two_relays_in_one_process_know_nothing_of_each_other():

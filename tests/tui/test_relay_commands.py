@@ -1,12 +1,16 @@
 """`rf relay` and `rf run`: other tools' requests, carried, metered and capped."""
 
+import fcntl
 import json
+import os
+import pty
 import re
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import termios
 import time
 from contextlib import contextmanager
 from functools import partial
@@ -216,6 +220,47 @@ signal.pause()
         process.kill()
         process.communicate(timeout=SECONDS)
     assert process.returncode == 5
+    assert "cost 0 B" in err
+
+
+COUNTING = """
+import signal, sys, time
+seen = []
+signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+print("ready", flush=True)
+until = time.monotonic() + 20
+while not seen and time.monotonic() < until: signal.sigtimedwait([], 0.05)
+signal.sigtimedwait([], 0.5)
+sys.exit(40 + len(seen))
+"""
+
+
+def take_terminal():
+    """Make standard input the terminal that this new session is controlled by."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def test_ctrl_c_at_a_terminal_reaches_the_command_once(tmp_path, sandbox):
+    """Twice is an order to drop everything, for Scrapy among others."""
+    near, far = pty.openpty()
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-c", RUN, "run", *python(COUNTING)],
+            env=environment(tmp_path, sandbox),
+            stdin=far,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=take_terminal,  # noqa: PLW1509 - there are no threads yet that hold locks
+        ) as process:
+            assert process.stdout.readline() == "ready\n"
+            os.write(near, b"\x03")
+            _, err = process.communicate(timeout=SECONDS + 20)
+    finally:
+        os.close(near)
+        os.close(far)
+    assert process.returncode == 41, err
     assert "cost 0 B" in err
 
 
