@@ -107,7 +107,8 @@ class ProxyMiddleware:
         flight = crawl.release(request)
         if flight is None or not flight.handle:
             return response
-        crawl.settle(flight, _size_of(response))
+        if flight.reserved:
+            crawl.settle(flight, _size_of(response))
         refusal = self._refusal(response.headers.get(REFUSAL_HEADER), flight)
         if refusal is None:
             crawl.supply.succeeded()

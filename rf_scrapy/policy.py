@@ -134,7 +134,7 @@ class BackoffMiddleware:
         return self._crawl.again(request, seconds)
 
     def _wait_seconds(self, request: Request) -> float:
-        pause = self._pauses.get(_domain(request))
+        pause = self._pauses.get(_domain(request)) if self._pauses else None
         return pause.wait_seconds(time.monotonic()) if pause else 0.0
 
     def _is_stalled(self, request: Request) -> bool:
@@ -158,7 +158,7 @@ class BackoffMiddleware:
             return self._refused(request, response, flight)
         if flight.handle and self._bans.is_ban(request, response):
             return self._banned(request, response, flight)
-        domain = _domain(request)
+        domain = _domain(request) if self._pauses else ""
         pause = self._pauses.get(domain)
         if pause is not None and pause.step:
             self._pauses[domain] = answered(pause, sent_at=flight.sent_at)

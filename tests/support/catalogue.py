@@ -41,6 +41,7 @@ class Catalogue(scrapy.Spider):
         yield {{"id": number}}
 """
 EACH = 20
+TURN_SECONDS = 70
 
 
 def troubles(share: float) -> list[dict]:
@@ -123,7 +124,7 @@ def crawl_catalogue(sandbox, folder, count: int, *, stop_after: int, seconds: fl
 
 
 class Turning:
-    """Turns the sandbox's clock by 70 seconds every two, until it is left."""
+    """Turns the sandbox's clock on by more than a session's minute every two seconds."""
 
     def __init__(self, sandbox):
         self._sandbox = sandbox
@@ -139,7 +140,7 @@ class Turning:
 
     def _turn(self):
         while not self._over.wait(2.0):
-            self._sandbox.advance(70)
+            self._sandbox.advance(TURN_SECONDS)
 
 
 def run(folder, sandbox, stop_after, seconds):
@@ -169,11 +170,18 @@ def run(folder, sandbox, stop_after, seconds):
 
 
 def after_refusals(sandbox):
-    """Calls that began after the gateway had refused the very same user name."""
+    """Calls that began after the gateway had refused the very same user name.
+
+    Those that were under way already when the refusal came do not count: they begin within a
+    second of it, or of the turn of the clock that fell between.
+    """
     rows = sandbox.traffic()["traffic"]
     refused = {}
     for row in rows:
         if row["status"] == 407 and row["ended"] is not None:
             name = row["username"]
             refused[name] = min(refused.get(name, row["ended"]), row["ended"])
-    return [row for row in rows if row["started"] > refused.get(row["username"], float("inf"))]
+    grace = 1 + TURN_SECONDS
+    return [
+        row for row in rows if row["started"] > refused.get(row["username"], float("inf")) + grace
+    ]
