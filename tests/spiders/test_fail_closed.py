@@ -99,7 +99,7 @@ def test_what_discovery_does_not_list_is_refused_before_a_call_is_spent(
 
 @pytest.mark.parametrize(
     "settings",
-    [{"RF_ON_EXHAUSTED": "pause"}, {"RF_LIVE_PROXIES": "many"}, {"RF_ROTATE": "always"}],
+    [{"RF_FLOOR": "much"}, {"RF_LIVE_PROXIES": "many"}, {"RF_ROTATE": "always"}],
     ids=lambda settings: next(iter(settings)),
 )
 def test_a_setting_that_cannot_be_kept_stops_everything(sandbox, tmp_path, settings):
