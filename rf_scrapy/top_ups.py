@@ -6,18 +6,15 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
-from rf_core.errors import InsufficientScopeError, ResiFactoryError
-from rf_core.verdicts import Action, of_error
+from rf_core.errors import ResiFactoryError
+from rf_core.io.top_ups import topped_up
+from rf_core.verdicts import of_error
 from rf_scrapy import compat
 
 if TYPE_CHECKING:
-    from rf_core.io.session import Session
     from rf_scrapy.crawl import Crawl
 
 logger = logging.getLogger(__name__)
-
-LOOK_SECONDS: Final = 15.0
-"""Between two looks at the balance: four calls a minute, when nobody else wants the slot."""
 
 GLANCE_SECONDS: Final = 2.0
 """Between two passes of a request that somebody awaits; all others rest in the scheduler."""
@@ -56,29 +53,19 @@ class TopUps:
 
     async def _watch(self, pool: str) -> None:
         crawl = self._crawl
-        while (session := crawl.supply.session) is not None:
-            await crawl.supply.clock.sleep(LOOK_SECONDS)
-            try:
-                left = await _balance(session, pool)
-            except ResiFactoryError as error:
-                rule = of_error(error)
-                crawl.note(rule)
-                logger.warning("The balance of pool %s is not known: %s", pool, error)
-                if rule.action is Action.STOP:
-                    crawl.stop(rule.reason)
-                    return
-                continue
-            if left > 0:
-                logger.info("Pool %s was topped up: the crawl goes on.", pool)
-                crawl.supply.begin_anew()
-                compat.unpause(crawl.crawler)
-                return
+        session = crawl.supply.session
+        if session is None:
+            return
+        try:
+            await topped_up(session, pool, in_trouble=lambda error: self._note(pool, error))
+        except ResiFactoryError as error:
+            self._note(pool, error)
+            crawl.stop(of_error(error).reason)
+            return
+        logger.info("Pool %s was topped up: the crawl goes on.", pool)
+        crawl.supply.begin_anew()
+        compat.unpause(crawl.crawler)
 
-
-async def _balance(session: Session, pool: str) -> int:
-    """What a pool has left, also for a key that may not read usage (C-017)."""
-    try:
-        balances = (await session.client.balance(priority="bulk")).balances
-    except InsufficientScopeError:
-        balances = (await session.client.me(priority="bulk")).balances
-    return balances.get(pool, 0)
+    def _note(self, pool: str, error: ResiFactoryError) -> None:
+        self._crawl.note(of_error(error))
+        logger.warning("The balance of pool %s is not known: %s", pool, error)

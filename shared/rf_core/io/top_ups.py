@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from rf_core.errors import AccountDisabledError, ResiFactoryError, UnauthorizedError
@@ -20,11 +21,15 @@ async def topped_up(
     *,
     pace_seconds: float = PACE_SECONDS,
     glance_seconds: float = _GLANCE_SECONDS,
+    in_trouble: Callable[[ResiFactoryError], None] = lambda _error: None,
 ) -> None:
     """Wait until a reading of the balances, taken from now on, shows that pool's above 0.
 
     Orders are live again then. Any number of waiting processes cost four reads a minute, and
     nothing while a monitor reads the balances as often. Trouble that may pass is waited out.
+
+    Args:
+        in_trouble: Told of that trouble, each time anew.
 
     Raises:
         UnauthorizedError: nobody will ever know.
@@ -37,7 +42,8 @@ async def topped_up(
             found = await answers.balances(session, pace_seconds)
         except (UnauthorizedError, AccountDisabledError):
             raise
-        except ResiFactoryError:
+        except ResiFactoryError as error:
+            in_trouble(error)
             pause = pace_seconds
         else:
             if found.at > began and found.read.get(pool, 0) > 0:
