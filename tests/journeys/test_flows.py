@@ -15,16 +15,16 @@ FLOWS = 10_000
 
 @pytest.mark.soak
 def test_ten_thousand_flows_and_none_spans_two_exits(tmp_path, capsys):
-    """C-162, C-163, C-164: leases count from the order, and are eight seconds long."""
+    """C-162, C-163, C-164: leases count from the order, and are 24 seconds long."""
     feed = {"FEEDS": {str(tmp_path / "items.json"): {"format": "json"}}}
     began = time.monotonic()
-    with Sandbox(seed=7, clock="scaled:15") as sandbox:
+    with Sandbox(seed=7, clock="scaled:5") as sandbox:
         sandbox.switch(session_start="generation")
         sandbox.set_balance("premium", 1 << 34)
-        source = spider(sandbox.site_http, FLOWS, dawdler=50, dawdle_milliseconds=8_500)
+        source = spider(sandbox.site_http, FLOWS, dawdler=50, dawdle_milliseconds=25_000)
         settings = ADDON | SETTINGS | feed | {"RF_SESSION_MINUTES": 2}
-        env = environment(tmp_path, sandbox, RF_CLOCK_SCALE="15")
-        done = crawl(tmp_path, source, settings, env, seconds=3_600)
+        env = environment(tmp_path, sandbox, RF_CLOCK_SCALE="5")
+        done = crawl(tmp_path, source, settings, env, seconds=7_200)
         items = json.loads((tmp_path / "items.json").read_text())
         assert_no_session_spans_two_exits(sandbox, items, FLOWS, done.stats)
     told = {name: done.stats[name] for name in sorted(done.stats) if "sessions/" in name}
