@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check journeys soak bench docs lock clean
+.PHONY: demo test check asyncio journeys soak bench docs lock clean
 
 demo: $(STAMP) ## the balance drains before your eyes; plain lines without a terminal
 	@$(BIN)/rf demo
@@ -18,6 +18,9 @@ check: $(STAMP) ## style, types, directions between packages
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+asyncio: $(STAMP) ## the sandbox's tests as where there is no uvloop, its commands included
+	PYTHONPATH=tests/support/without_uvloop $(BIN)/python -m pytest tests/sandbox --ignore=tests/sandbox/test_loops.py
 
 journeys: $(STAMP) ## what needs more tools (tmux, curl, zzuf) or longer; says what is missing
 	$(BIN)/python -m pytest tests/journeys -m "not soak"

@@ -33,7 +33,7 @@ class Client(asyncio.Protocol):
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self.world = gateway.world
-        self._loop = asyncio.get_running_loop()
+        self._loop = gateway.loop
         self._transport: asyncio.Transport | None = None
         self._incoming = Incoming()
         self._leg: Forward | Tunnel | None = None
@@ -45,7 +45,7 @@ class Client(asyncio.Protocol):
         self._client_done = False
         self._is_paused = False
         self._unread = 0
-        self._watch = Watch(self._waited_enough)
+        self._watch = Watch(self._waited_enough, gateway.loop)
 
     # asyncio.Protocol
 

@@ -42,7 +42,8 @@ class Gateway:
         self.world = world
         self.patience = patience or Patience()
         self.clients: set[Client] = set()
-        self.kept = KeptUpstreams()
+        self.loop = asyncio.get_running_loop()  # asking for it costs a system call each time
+        self.kept = KeptUpstreams(self.loop)
         self.tasks: set[asyncio.Task[None]] = set()
         self.most = min(self.patience.most_connections, _room())
         self._binds = _can_bind()
@@ -72,7 +73,7 @@ class Gateway:
             OSError: it cannot be reached.
         """
         way, external = self.world.way(host, port), self.world.external
-        loop = asyncio.get_running_loop()
+        loop = self.loop
         async with asyncio.timeout(self.patience.connect):
             if isinstance(way, Here):
                 binds = self._binds and way.address.startswith("127.")

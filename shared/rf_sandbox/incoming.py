@@ -111,6 +111,7 @@ class Incoming:
             self._parser.feed_data(raw)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._overrun = True  # the latter: another request has begun in there, a CONNECT
+        self._let_go_of_parser()
         return Piece(b"".join(self._body), size, self._complete, self._overrun)
 
     # httptools
@@ -152,6 +153,7 @@ class Incoming:
             self._complete = True  # a CONNECT: what follows the head is the tunnel's
         except httptools.HttpParserError:
             return Broken(400, "not a request that a proxy serves", len(raw))
+        self._let_go_of_parser()
         self._body_left = head.content_length
         if head.version not in {"1.0", "1.1"}:
             return Broken(400, "HTTP/1.0 or HTTP/1.1 is spoken here", len(raw))
@@ -162,6 +164,11 @@ class Incoming:
         return wanted or Broken(
             400, "an absolute http URL is needed, or CONNECT with host:port", len(raw)
         )
+
+    def _let_go_of_parser(self) -> None:
+        """It holds us as we hold it, and would be waste for the collector."""
+        if self._complete:
+            self._parser = None
 
 
 def _tunnel(head: Head, size: int) -> Wanted | None:

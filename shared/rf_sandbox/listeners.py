@@ -99,11 +99,22 @@ class WebServer(uvicorn.Server):
         config.ssl = tls  # one that is in memory; the configuration knows of files only
         super().__init__(config)
         self.listening = asyncio.Event()
+        self._leaving = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Say when it listens."""
         await super().startup(sockets)
         self.listening.set()
+
+    async def main_loop(self) -> None:
+        """Wait for `leave`; uvicorn itself looks ten times a second whether it should go."""
+        await self.on_tick(0)
+        await self._leaving.wait()
+
+    def leave(self) -> None:
+        """Stop, and wait for nobody. Repeatable."""
+        self.should_exit = self.force_exit = True
+        self._leaving.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

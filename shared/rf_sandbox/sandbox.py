@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -284,6 +285,7 @@ def run_foreground(
         StateError: the state cannot be kept there; says why and what to do.
     """
     make_room()
+    gc.freeze()  # what is loaded by now stays: no collector need look at it, the last one least
 
     async def serve() -> None:
         servers = Servers(

@@ -116,7 +116,7 @@ class Servers:
         for connection in list(self.site.connections):
             connection.abort()
         for server, _task in self._web:
-            server.should_exit = server.force_exit = True
+            server.leave()
         for _server, task in self._web:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(task, STOP_SECONDS)

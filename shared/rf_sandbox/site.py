@@ -62,8 +62,10 @@ class SiteConnection(asyncio.Protocol):
         """Let go."""
         self._transport = None
         self._site.connections.discard(self)
+        del self._parser  # it holds us as we hold it: without this, waste for the collector
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         if self._task is not None:
             self._task.cancel()
 

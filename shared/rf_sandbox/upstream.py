@@ -92,7 +92,8 @@ class Upstream(asyncio.Protocol):
 class KeptUpstreams:
     """The idle connections of one gateway: bounded in number and in time."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._idle: dict[Way, list[Upstream]] = {}
         self._count = 0
         self._sweeper: asyncio.TimerHandle | None = None
@@ -114,16 +115,15 @@ class KeptUpstreams:
 
     def put(self, upstream: Upstream) -> None:
         """Keep a connection, if there is room for it."""
-        loop = asyncio.get_running_loop()
         idle = self._idle.setdefault(upstream.way, [])
         if len(idle) >= _MOST_OF_A_KIND or self._count >= _MOST:
             upstream.abort()
             return
-        upstream.idle_since = loop.time()
+        upstream.idle_since = self._loop.time()
         idle.append(upstream)
         self._count += 1
         if self._sweeper is None:
-            self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep)
+            self._sweeper = self._loop.call_later(_SWEEP_SECONDS, self._sweep)
 
     def forget(self, upstream: Upstream) -> None:
         """A connection is gone."""
@@ -143,9 +143,8 @@ class KeptUpstreams:
             upstream.abort()
 
     def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        oldest = loop.time() - IDLE_SECONDS
+        oldest = self._loop.time() - IDLE_SECONDS
         for upstream in [one for idle in self._idle.values() for one in idle]:
             if upstream.idle_since < oldest:
                 upstream.abort()
-        self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep) if self._idle else None
+        self._sweeper = self._loop.call_later(_SWEEP_SECONDS, self._sweep) if self._idle else None

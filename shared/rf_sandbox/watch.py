@@ -11,11 +11,13 @@ class Watch:
 
     Args:
         over: Called when nothing has moved for as long as was expected; it may expect anew.
+            It is let go of by `stop`.
+        loop: Whose time it is.
     """
 
-    def __init__(self, over: Callable[[], None]) -> None:
-        self._over = over
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, over: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
+        self._over: Callable[[], None] | None = over
+        self._loop = loop
         self._patience = 0.0
         self._since = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -34,18 +36,24 @@ class Watch:
         self._since = self._loop.time()
 
     def stop(self) -> None:
-        """Wait no more."""
+        """Wait no more, for good."""
+        self._over = None
+        self._forget_timer()
+
+    def _forget_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _look_at(self, due: float) -> None:
-        self.stop()
+        self._forget_timer()
         self._timer = self._loop.call_at(due, self._look)
 
     def _look(self) -> None:
         self._timer = None
         due = self._since + self._patience
+        if self._over is None:
+            return
         if self._loop.time() < due:
             self._look_at(due)
         else:
