@@ -48,7 +48,10 @@ KINDS: Final[dict[str, Kind]] = {
     "drip": Kind("send the answer in pieces", _EVERYWHERE, ("bytes", "milliseconds")),
     "reset": Kind("reset the connection after so many bytes", _EVERYWHERE, ("bytes",)),
     "hang": Kind("never answer, before or after the work is done", _EVERYWHERE, ("when",)),
-    "truncate": Kind("close after so many bytes of the body; of all that comes at the gateway", _EVERYWHERE, ("bytes",)),
+    "truncate": Kind(
+        "close after so many bytes of the body; the gateway counts heads too", _EVERYWHERE,
+        ("bytes",),
+    ),
     "wrong_length": Kind("announce a body that is longer by delta", _EVERYWHERE, ("delta",)),
     "status": Kind(
         "answer with that status instead", _EVERYWHERE,
