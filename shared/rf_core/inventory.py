@@ -21,6 +21,9 @@ from rf_core.redaction import Secret
 SLICE_LINES: Final = 512
 """How many lines are worked on at once, so that an event loop is never held for long."""
 
+_BUCKETS: Final = 1 << 22
+"""Of a quarter of a million hashes so many fall into one of their own that 3 % are left."""
+
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 """What no field of a credential may hold."""
 
@@ -81,7 +84,7 @@ class Inventory(Sequence[Proxy]):
     def unique_count(self) -> int:
         """How many different credentials there are (C-072).
 
-        To find out takes some 0.3 µs for each, once: with many, ask in a thread.
+        To find out takes some 0.4 µs for each, once: with many, ask in a thread.
         """
         if self._repeats is None:
             self._repeats = self._find_repeats()
@@ -169,17 +172,26 @@ class Inventory(Sequence[Proxy]):
         return view
 
     def _find_repeats(self) -> array[int]:
-        """Compare hashes of 64 bits, at a third of the memory of keeping lines.
+        """Compare hashes of 64 bits, and remember only those that may be repeats.
 
-        That two different lines of a quarter of a million share one happens once in 600 million
+        A byte for each of many buckets tells which these are, in 4 MB instead of 24 for a quarter
+        of a million. That two different lines of so many share a hash happens once in 600 million
         orders, and then one credential of them is left out.
         """
+        marked = bytearray(_BUCKETS)
+        suspects: set[int] = set()
+        for hashed in map(hash, self.lines()):
+            bucket = hashed % _BUCKETS
+            if marked[bucket]:
+                suspects.add(hashed)
+            else:
+                marked[bucket] = 1
         seen: set[int] = set()
         repeats = array("I")
-        for number, hashed in enumerate(map(hash, self.lines())):
+        for number, hashed in enumerate(map(hash, self.lines()) if suspects else ()):
             if hashed in seen:
                 repeats.append(number)
-            else:
+            elif hashed in suspects:
                 seen.add(hashed)
         return repeats
 
