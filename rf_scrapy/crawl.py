@@ -57,7 +57,11 @@ class Crawl:
         self.flights: Flights = Flights()
         self.meter: Meter = Meter()
         capped = self.settings.budget or self.settings.floor
-        self.budget = Budget(self.settings.budget or 0) if capped else None
+        self.budget = (
+            Budget(self.settings.budget or 0, is_shared=bool(self.settings.floor))
+            if capped
+            else None
+        )
         self.floor: Floor | None = None
         self.need_bytes = 0
         self.telemetry: Telemetry = Telemetry(self)

@@ -34,10 +34,14 @@ class Budget:
     Attributes:
         limit_bytes: What may be spent.
         reserved_bytes: What requests under way are expected to take, all together.
+        is_shared: Whether the limit is a part of something that others have parts of, too. It may
+            be tiny, and requests that nothing is known of are then not let out by a tiny guess:
+            several at once would reach beyond it together, each cut too late for all.
     """
 
     limit_bytes: int
     reserved_bytes: int = 0
+    is_shared: bool = False
     _taken: dict[str, deque[int]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -47,7 +51,8 @@ class Budget:
         """What a request of that domain takes, 19 times out of 20; a guess until some are known."""
         taken = self._taken.get(domain)
         if not taken:
-            return min(_FIRST_GUESS, self.limit_bytes // _MOST_OF_LIMIT)
+            small = self.limit_bytes // _MOST_OF_LIMIT
+            return _FIRST_GUESS if self.is_shared else min(_FIRST_GUESS, small)
         ordered = sorted(taken)
         return max(_LEAST, ordered[min(len(ordered) - 1, int(len(ordered) * _USUAL_SHARE))])
 

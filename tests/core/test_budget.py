@@ -37,6 +37,12 @@ def test_a_guess_serves_until_something_is_known_and_never_more_than_an_eighth()
     assert Budget(80_000).expected("a") == 10_000
 
 
+def test_a_tiny_part_of_what_is_shared_lets_nothing_unknown_out():
+    assert Budget(28_000).ask("a", 0) is Leave.GO
+    assert Budget(28_000, is_shared=True).ask("a", 0) is Leave.SPENT
+    assert Budget(70_000, is_shared=True).ask("a", 0) is Leave.GO
+
+
 def test_what_is_expected_is_what_nineteen_of_twenty_took_in_that_domain():
     budget = Budget(100 * MEGABYTE)
     for number in range(1, 65):
