@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
-import os
 import socket
 from dataclasses import dataclass
 from typing import Final
@@ -23,7 +21,6 @@ _DESCRIPTORS_EACH: Final = 3
 _DESCRIPTORS_KEPT: Final = 100
 _ENOUGH: Final = 16_384
 _PROBE: Final = "127.64.0.1"
-_BIND_ADDRESS_NO_PORT: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,50 +76,14 @@ class Gateway:
         loop = self.loop
         async with asyncio.timeout(self.patience.connect):
             if isinstance(way, Here):
-                if self._binds and way.address.startswith("127."):
-                    sock = await _connect_from(exit_address, (way.address, port), loop)
-                    await loop.create_connection(lambda: protocol, sock=sock)
-                else:
-                    await loop.create_connection(lambda: protocol, way.address, port)
+                binds = self._binds and way.address.startswith("127.")
+                bound = (exit_address, 0) if binds else None
+                await loop.create_connection(lambda: protocol, way.address, port, local_addr=bound)
             elif isinstance(way, Denied) or external is None:
                 raise DeniedError("not reached any more")
             else:
                 sock = await external.open(way.name, port)
                 await loop.create_connection(lambda: protocol, sock=sock)
-
-
-async def _connect_from(
-    address: str, target: tuple[str, int], loop: asyncio.AbstractEventLoop
-) -> socket.socket:
-    """Connect from an exit's address; Linux alone gets here.
-
-    The port is left to the connecting: chosen while binding, it would have to be one that no
-    connection of that exit's has had for a minute, to whatever target, and after some 15,000 of
-    them finding one takes a millisecond.
-    """
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        sock.setblocking(False)
-        with contextlib.suppress(OSError):  # older than Linux 4.2: bound all the same
-            sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
-        sock.bind((address, 0))
-        await _connect(sock, target, loop)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-async def _connect(
-    sock: socket.socket, target: tuple[str, int], loop: asyncio.AbstractEventLoop
-) -> None:
-    error = sock.connect_ex(target)
-    if error == errno.EINPROGRESS:  # on this machine that is over by the next look
-        error = sock.connect_ex(target)
-    if error == errno.EALREADY:
-        await loop.sock_connect(sock, target)
-    elif error:
-        raise OSError(error, os.strerror(error))
 
 
 def _can_bind() -> bool:
