@@ -15,6 +15,7 @@ from rf_core.snapshot import (
     Drain,
     Headroom,
     PoolState,
+    Runway,
     Snapshot,
 )
 from rf_tui.app import MonitorApp
@@ -57,7 +58,8 @@ def moment() -> Snapshot:
             PoolState(
                 "premium", balance_bytes=history[-1][1], balance_at=NOW - 4,
                 spent_since_bytes=7 * MEGABYTE, history=tuple(history),
-                drain=Drain("draining", 1.73 * MEGABYTE), topped_up_at=NOW - 500,
+                drain=Drain("draining", 1.73 * MEGABYTE, runway=Runway(1_575.0, 1_310.0, 1_930.0)),
+                topped_up_at=NOW - 500,
                 proxy_types=("rotating", "sticky"),
             ),
             PoolState(
