@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
-from rf_core.snapshot import CrawlReport, DomainState, Headroom, PoolState, Snapshot
+from rf_core.snapshot import CrawlReport, DomainState, PoolState, Snapshot
 from rf_core.units import format_bytes, format_rate
 from rf_tui.cells import Line, Span, Style, fit, width_of
 from rf_tui.charts import bar, sampled, step_chart, trend
@@ -19,14 +19,11 @@ from rf_tui.words import (
     drain_words,
     failures,
     growth,
-    holders_words,
     left_alone,
     pool_note,
     runway_words,
-    wait_words,
 )
 
-_SCARCE: Final = 0.2
 _LOW: Final = 0.1
 _SHORTEST_NAME: Final = 14
 _WIDEST_BAR: Final = 24
@@ -107,35 +104,6 @@ def _points(pool: PoolState, seen_at: float) -> list[tuple[float, float]]:
 def _trend(pool: PoolState, seen_at: float, cells: int) -> Span:
     points = _points(pool, seen_at)
     return Span(trend(sampled(points, cells), cells) if points else "", "dim")
-
-
-def windows_panel(windows: Sequence[Headroom], width: int) -> list[Line]:
-    """Both rate-limit windows: what is free, when the next slot is, who holds the others."""
-    columns: tuple[Column[Headroom], ...] = (
-        Column("WINDOW", lambda window, _: Span(window.group, "bold"), 10),
-        Column("free", lambda window, _: Span(_free(window), _scarcity(window)), 10, align="right"),
-        Column(
-            "", lambda window, cells: Span(bar(_free_share(window), cells), _scarcity(window)),
-            8, 12, _WIDEST_BAR, gives_way=3,
-        ),
-        Column("next slot", lambda window, _: Span(wait_words(window.next_slot_seconds)), 10),
-        Column("held by", lambda window, _: Span(holders_words(window), "dim"), 14, 28, 200),
-    )  # fmt: skip
-    return table(columns, windows, width)
-
-
-def _free(window: Headroom) -> str:
-    return f"{window.free} of {window.limit}"
-
-
-def _free_share(window: Headroom) -> float:
-    return window.free / window.limit if window.limit else 0.0
-
-
-def _scarcity(window: Headroom) -> Style:
-    if not window.free:
-        return "bad"
-    return "warn" if _free_share(window) < _SCARCE else "good"
 
 
 def crawls_panel(snapshot: Snapshot, width: int, sorted_by: str = "") -> list[Line]:

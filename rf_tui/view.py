@@ -32,8 +32,9 @@ from rf_tui.pages import (
     pool_page,
     targeting_page,
 )
-from rf_tui.panels import chart_panel, watched, windows_panel
+from rf_tui.panels import chart_panel, watched
 from rf_tui.places import Place, Whereabouts
+from rf_tui.slots import windows_panel
 from rf_tui.tables import first_that_fits
 from rf_tui.words import brief_seconds
 
@@ -53,6 +54,9 @@ _TALL: Final = 30
 _TWO_COLUMNS: Final = 160
 _TABLES: Final = 112
 """Cells that the tables get when charts stand beside them."""
+
+_ROOMY: Final = (100, 36)
+"""From this size on, windows have a line a holder."""
 
 _LOWEST_CHART: Final = 6
 _HIGHEST_CHART: Final = 20
@@ -99,7 +103,7 @@ def picture(snapshot: Snapshot, width: int, height: int | None, looks: Looks) ->
     bottom = [_ages(snapshot, looks.now, width)]
     row = looks.where.here.chosen
     if height is None:
-        sections = _page(snapshot, width, looks.where)
+        sections = _page(snapshot, width, looks.where, is_roomy=width >= _ROOMY[0])
         body = apart([one.lines for one in sections])
         return _pictured(
             [*map(Placed, top), *body, Placed(), *map(Placed, bottom)], width, sections
@@ -107,7 +111,8 @@ def picture(snapshot: Snapshot, width: int, height: int | None, looks: Looks) ->
     room = max(0, height - len(top) - len(bottom))
     is_wide = width >= _TWO_COLUMNS
     cells = _TABLES if is_wide else width
-    sections = chosen(_page(snapshot, cells, looks.where), row)
+    is_roomy = width >= _ROOMY[0] and height >= _ROOMY[1]
+    sections = chosen(_page(snapshot, cells, looks.where, is_roomy=is_roomy), row)
     pools = _drawn(snapshot, looks.where.here)
     if is_wide:
         charts = _charts(pools, snapshot.taken_at, width - _TABLES - 3, room - 2)
@@ -133,11 +138,11 @@ def _pictured(lines: Sequence[Placed], width: int, sections: Sequence[Section]) 
     )
 
 
-def _page(snapshot: Snapshot, width: int, where: Whereabouts) -> list[Section]:
+def _page(snapshot: Snapshot, width: int, where: Whereabouts, *, is_roomy: bool) -> list[Section]:
     here = where.here
     match here.page:
         case "overview":
-            sections = _overview(snapshot, width, where)
+            sections = _overview(snapshot, width, where, is_roomy=is_roomy)
         case "targeting":
             sections = targeting_page(snapshot, where, width)
         case "domain":
@@ -153,11 +158,14 @@ def _page(snapshot: Snapshot, width: int, where: Whereabouts) -> list[Section]:
     return sections
 
 
-def _overview(snapshot: Snapshot, width: int, where: Whereabouts) -> list[Section]:
+def _overview(
+    snapshot: Snapshot, width: int, where: Whereabouts, *, is_roomy: bool
+) -> list[Section]:
     """Windows stand below the pools, and are left out while something is looked for."""
     pools, *others = overview_page(snapshot, where, width)
     if not where.filter:
-        return [pools, section(windows_panel(snapshot.windows, width)), *others]
+        windows = section(windows_panel(snapshot.windows, width, detailed=is_roomy), keeps=4)
+        return [pools, windows, *others]
     found = [one for one in (pools, *others) if rows_of([one])]
     return found or [section([(Span(" nothing here says that", "warn"),)])]
 

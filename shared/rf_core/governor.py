@@ -80,6 +80,10 @@ class Window(NamedTuple):
         """Slots kept free for others on the same key."""
         return round(self.foreign) if now < self.foreign_until else 0
 
+    def strangers_seconds(self, now: float) -> float:
+        """How much longer anybody believes in them."""
+        return self.foreign_until - now if self.strangers(now) else 0.0
+
     @property
     def reserve(self) -> int:
         """Slots that bulk calls leave to others, but not the whole of a very small window."""

@@ -166,7 +166,9 @@ class Ledger:
     def headroom(self, group: str, now: float) -> Headroom:
         """Say what is left, without a call."""
         first = bisect_right(self.ends, now)
-        holders = Counter(self._holder(tag) for tag in self.tags[first:])
+        names = [self._holder(tag) for tag in self.tags[first:]]
+        holders = tuple(Counter(names).most_common())
+        places = {name: place for place, (name, _) in enumerate(holders)}
         turn = self._turn(Waiter(0, now, -1), now)
         free = permits(self.window, self.held(now), turn, now)
         wait = 0.0 if free else wait_seconds(self.window, self._earliest_ends(now), turn, now)
@@ -176,8 +178,11 @@ class Ledger:
             used=self.held(now),
             foreign=self.window.strangers(now),
             next_slot_seconds=wait,
-            holders=tuple(holders.most_common()),
+            holders=holders,
             frees_in_seconds=tuple(end - now for end in self.ends[first:]),
+            held_by=tuple(places[name] for name in names),
+            foreign_for_seconds=self.window.strangers_seconds(now),
+            window_seconds=self.window.seconds,
         )
 
     def _turn(self, me: Waiter, now: float) -> Turn:

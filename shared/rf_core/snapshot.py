@@ -88,7 +88,11 @@ class Headroom:
         foreign: Slots that strangers on the same key seem to hold (C-132).
         next_slot_seconds: 0 when one is free, else seconds until one is; None when unknown.
         holders: Who holds ours: (name such as `monitor` or `crawl shop`, slots).
-        frees_in_seconds: When each held slot comes back, soonest first.
+        frees_in_seconds: When each held slot comes back, soonest first; for a call without an
+            answer, at the latest.
+        held_by: Whose each of those is: its place in `holders`.
+        foreign_for_seconds: Until the strangers' slots have come back, at the latest.
+        window_seconds: How long the window is, and so about how long a slot is held.
     """
 
     group: str
@@ -98,6 +102,9 @@ class Headroom:
     next_slot_seconds: float | None = 0.0
     holders: tuple[tuple[str, int], ...] = ()
     frees_in_seconds: tuple[float, ...] = ()
+    held_by: tuple[int, ...] = ()
+    foreign_for_seconds: float = 0.0
+    window_seconds: float = 60.0
 
     @property
     def free(self) -> int:

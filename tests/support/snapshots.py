@@ -20,9 +20,15 @@ MB = 1 << 20
 GB = 1 << 30
 
 WINDOWS = (
-    Headroom("generate", 20, 1, holders=(("crawl books", 1),), frees_in_seconds=(41.0,)),
-    Headroom("reads", 120, 11, foreign=4, holders=(("poller", 11),)),
-)
+    Headroom(
+        "generate", 20, 1, holders=(("crawl books", 1),), frees_in_seconds=(41.0,), held_by=(0,)
+    ),
+    Headroom(
+        "reads", 120, 11, foreign=4, holders=(("poller", 8), ("crawl books", 2), ("monitor", 1)),
+        frees_in_seconds=(3.2, 8.1, 13.4, 14.0, 14.1, 24.8, 30.2, 39.9, 44.6, 51.3, 60.8),
+        held_by=(0, 0, 0, 1, 1, 0, 0, 2, 0, 0, 0), foreign_for_seconds=33.0,
+    ),
+)  # fmt: skip
 
 
 def empty() -> Snapshot:
@@ -93,7 +99,13 @@ def degraded() -> Snapshot:
             PoolState("walmart_premium", balance_bytes=0, balance_at=NOW - 900),
             PoolState("unread"),
         ),
-        windows=(Headroom("generate", 20, 20, next_slot_seconds=17.4), WINDOWS[1]),
+        windows=(
+            Headroom(
+                "generate", 20, 20, next_slot_seconds=17.4, holders=(("crawl books", 20),),
+                frees_in_seconds=tuple(17.4 + n for n in range(20)), held_by=(0,) * 20,
+            ),
+            WINDOWS[1],
+        ),
         findings=(
             Finding(
                 "error", "key_refused", "The API refused the key rf_live_…x7kQ (401).",
