@@ -10,8 +10,8 @@ STAMP := $(VENV)/.installed
 demo: $(STAMP) ## the balance drains before your eyes; plain lines without a terminal
 	@$(BIN)/rf demo
 
-test: check ## all checks and all tests
-	$(BIN)/python -m pytest
+test: check ## all checks and all tests, side by side
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: $(STAMP) ## style, types, directions between packages
 	$(BIN)/ruff check .

@@ -60,12 +60,16 @@ class Outcome:
         return self.stats["rf/wire_bytes/up"] + self.stats["rf/wire_bytes/down"]
 
 
+_SIZE = ("COLUMNS", "LINES")
+"""Whoever runs tests side by side says here how large a terminal is, whatever a terminal says."""
+
+
 def environment(folder: Path, sandbox=None, **extra: str) -> dict[str, str]:
     """The environment of a user who has exported what `rf sandbox` printed, and nothing of ours."""
     env = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("RF_") and "proxy" not in name.lower()
+        if not name.startswith("RF_") and "proxy" not in name.lower() and name not in _SIZE
     }
     env["RF_STATE_DIR"] = str(folder / "state")
     env["RF_CACHE_DIR"] = str(folder / "cache")
