@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.timer import Timer
 from textual.widgets import Footer
 
+from rf_core.prices import Price
 from rf_core.snapshot import Snapshot
 from rf_core.snapshot_source import Source
-from rf_tui.guest import Guest, bindings
+from rf_tui.guest import bindings
+from rf_tui.handy import Handy, Places, looks_said, next_interval
 from rf_tui.keys import KEYS, Key
 from rf_tui.layout import Picture
-from rf_tui.places import Whereabouts
 from rf_tui.poller import Poller
 from rf_tui.screens.help import HelpScreen
 from rf_tui.view import Looks, picture
@@ -25,11 +26,24 @@ from rf_tui.widgets.canvas import Canvas
 from rf_tui.widgets.filter_line import FilterLine
 
 _STEERING: Final = frozenset(
-    {"move", "next_panel", "open", "step_back", "filter", "sort", "targeting", "seek", "faster"}
+    {
+        "move",
+        "next_panel",
+        "open",
+        "step_back",
+        "filter",
+        "sort",
+        "targeting",
+        "seek",
+        "faster",
+        "copy",
+        "export",
+        "mask",
+    }
 )
 
 
-class MonitorApp(Guest):
+class MonitorApp(Handy):
     """A screen that is a function of the latest snapshot.
 
     Args:
@@ -37,7 +51,8 @@ class MonitorApp(Guest):
         interval: Seconds between looks; None looks only when asked, for tests.
         title: Shown beside the name, such as `demo`.
         clock: Unix seconds, for ages.
-        report_folder: Where a crash report goes.
+        places: Where files go.
+        prices: What a gigabyte costs, for amounts in dollars.
     """
 
     CSS_PATH = "app.tcss"
@@ -53,16 +68,15 @@ class MonitorApp(Guest):
         interval: float | None = 1.0,
         title: str = "",
         clock: Callable[[], float] = time.time,
-        report_folder: Path | None = None,
+        places: Places | None = None,
+        prices: Sequence[Price] = (),
     ) -> None:
-        super().__init__(report_folder)
+        super().__init__(places or Places(), prices=prices, clock=clock)
         self._poller = Poller(source)
         self._interval = interval
+        self._ticking: Timer | None = None
         self._label = title
-        self._clock = clock
-        self._snapshot = Snapshot(taken_at=clock())
         self._paused_at: float | None = None
-        self._where = Whereabouts()
         self._drawn = Picture()
 
     def compose(self) -> ComposeResult:
@@ -76,22 +90,22 @@ class MonitorApp(Guest):
         self.mind_signals()
         self._paint()
         self._look()
-        if self._interval is not None:
-            self.set_interval(self._interval, self._tick)
+        self._begin_ticking()
 
     def on_resize(self) -> None:
         """Draw for the new size, once the canvas knows it."""
         self.call_after_refresh(self._paint)
 
+    def _begin_ticking(self) -> None:
+        if self._ticking is not None:
+            self._ticking.stop()
+        if self._interval is not None:
+            self._ticking = self.set_interval(self._interval, self._tick)
+
     @property
     def label(self) -> str:
         """What stands beside the name."""
         return self._label
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """What is shown."""
-        return self._snapshot
 
     def _tick(self) -> None:
         """Paint once a tick: what a look brought, or how old everything has got meanwhile."""
@@ -119,11 +133,12 @@ class MonitorApp(Guest):
             now=now,
             paused_for=None if self._paused_at is None else now - self._paused_at,
             asking=self._poller.refreshing,
-            label=self.label,
+            label=f"{self.label} masked".strip() if self.amounts.hidden else self.label,
             late_after=8.0 + 2 * (self._interval or 0.0),
             where=self._where,
+            amounts=self.amounts,
         )
-        self._drawn = picture(self._snapshot, canvas.size.width, canvas.size.height, looks)
+        self._drawn = picture(self.snapshot, canvas.size.width, canvas.size.height, looks)
         canvas.show(self._drawn.lines)
 
     def _canvas(self) -> Canvas | None:
@@ -133,10 +148,6 @@ class MonitorApp(Guest):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
         """Nothing is chosen, opened or written behind what lies over the picture."""
         return not (action in _STEERING and len(self.screen_stack) > 1)
-
-    def _go(self, where: Whereabouts) -> None:
-        self._where = where
-        self._paint()
 
     def action_move(self, step: int) -> None:
         """Choose another row."""
@@ -207,6 +218,13 @@ class MonitorApp(Guest):
             self.action_pause()
         self.run_worker(self._show(self._poller.refresh), group="refresh")
         self.call_later(self._paint)
+
+    def action_interval(self, step: int) -> None:
+        """Look less often, or more often."""
+        if self._interval is not None:
+            self._interval = next_interval(self._interval, step)
+            self._begin_ticking()
+            self._say(looks_said(self._interval))
 
     def action_leave(self) -> None:
         """Leave, unasked."""

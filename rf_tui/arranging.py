@@ -52,12 +52,18 @@ def arranged(snapshot: Snapshot, text: str, sorts: Mapping[Panel, str]) -> Snaps
 def holds(text: str, words: str) -> bool:
     """Whether a row that says these words is listed: `text` is in it, or with `!text` is not.
 
-    Capitals do not matter. A lone `!` is a filter that has only been begun.
+    With `~text` it is enough that the letters come in that order. Capitals do not matter. A lone
+    `!` is a filter that has only been begun.
     """
-    wanted = text.strip().casefold()
-    if wanted.startswith("!"):
-        return wanted == "!" or wanted[1:] not in words.casefold()
-    return wanted in words.casefold()
+    wanted, said = text.strip().casefold(), words.casefold()
+    match wanted[:1]:
+        case "!":
+            return wanted == "!" or not holds(wanted[1:], words)
+        case "~":
+            letters = iter(said)
+            return all(letter in letters for letter in wanted[1:])
+        case _:
+            return wanted in said
 
 
 def _listed(

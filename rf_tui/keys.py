@@ -33,7 +33,13 @@ KEYS: Final = (
         "take back the filter, the page, the choice",
         False,
     ),
-    Key("monitor.filter", "slash", "filter", "Filter", "list only rows with a text, or !text"),
+    Key(
+        "monitor.filter",
+        "slash",
+        "filter",
+        "Filter",
+        "list rows with a text; !text without, ~txt roughly",
+    ),
     Key(
         "monitor.sort",
         "s",
@@ -46,14 +52,28 @@ KEYS: Final = (
     Key("monitor.help", "question_mark,f1", "help", "Help", "show this"),
     Key("monitor.pause", "p,space", "pause", "Pause", "freeze the picture, or let it go on"),
     Key("monitor.refresh", "r", "refresh_now", "Refresh", "ask the API now instead of when due"),
+    Key("monitor.copy", "c", "copy", "Copy", "the row that is chosen, to the clipboard", False),
     Key(
-        "replay.far_back",
-        "shift+left",
-        "seek(-600)",
-        "Back",
-        "ten minutes back",
+        "monitor.export",
+        "e",
+        "export('csv')",
+        "Export",
+        "the table of what is chosen as CSV; with nothing chosen, each of the page",
         False,
     ),
+    Key(
+        "monitor.export_json",
+        "E",
+        "export('json')",
+        "Export",
+        "every table of the page as JSON",
+        False,
+    ),
+    Key("monitor.picture", "i", "picture", "Picture", "the screen as an SVG", False),
+    Key("monitor.mask", "m", "mask", "Mask", "mask names and amounts, for others' eyes", False),
+    Key("monitor.units", "u", "units", "Units", "amounts in GB, GiB, MB, bytes, dollars", False),
+    Key("monitor.rarer", "greater_than_sign", "interval(1)", "Rarer", "look less often", False),
+    Key("monitor.oftener", "less_than_sign", "interval(-1)", "Oftener", "look more often", False),
     Key("monitor.quit", "q,ctrl+q,ctrl+c", "leave", "Quit", "leave, unasked"),
     Key(
         "monitor.suspend",
@@ -68,6 +88,7 @@ KEYS: Final = (
 REPLAY_KEYS: Final = (
     Key("replay.back", "left", "seek(-10)", "Back", "ten seconds back", False),
     Key("replay.on", "right", "seek(10)", "On", "ten seconds on", False),
+    Key("replay.far_back", "shift+left", "seek(-600)", "Back", "ten minutes back", False),
     Key("replay.far_on", "shift+right", "seek(600)", "On", "ten minutes on", False),
     Key("replay.faster", "plus", "faster(1)", "Faster", "at a higher speed", False),
     Key("replay.slower", "minus", "faster(-1)", "Slower", "at a lower speed", False),
@@ -80,7 +101,8 @@ def spoken(keys: str) -> str:
     names = {
         "question_mark": "?", "space": "Space", "f1": "F1", "slash": "/", "escape": "Esc",
         "left": "←", "right": "→", "shift+left": "Shift+←", "shift+right": "Shift+→",
-        "plus": "+", "minus": "-", "enter": "Enter", "tab": "Tab", "up": "↑", "down": "↓",
+        "plus": "+", "minus": "-", "less_than_sign": "<", "greater_than_sign": ">",
+        "enter": "Enter", "tab": "Tab", "up": "↑", "down": "↓",
         "home": "Home", "end": "End",
     }  # fmt: skip
     return ", ".join(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from rf_core.snapshot import CrawlReport, DomainSpend, DomainState, PoolState, Snapshot
-from rf_core.units import format_bytes, format_rate
+from rf_tui.amounts import amount_cells, format_bytes, format_rate
 from rf_tui.arranging import arranged, holds
 from rf_tui.cells import Line, Span
 from rf_tui.layout import Section, section
@@ -28,8 +29,10 @@ def pool_page(pool: PoolState, snapshot: Snapshot, where: Whereabouts, width: in
     shown = arranged(replace(snapshot, crawls=crawls, domains=spent), where.filter, where.sorts)
     facts = [
         (Span(f" POOL {pool.id}", "head"), Span(f"  {pool.label}" if pool.label else "", "dim")),
-        _fact("left", Span(_size(pool.left_bytes), "bold"), Span(_by_both(pool, at), "dim")),
-        _fact("drain", drain_words(pool.drain), Span(_source(pool), "dim")),
+        _fact(
+            "left", Span(_size(pool.left_bytes, pool.id), "bold"), Span(_by_both(pool, at), "dim")
+        ),
+        _fact("drain", drain_words(pool.drain, pool.id), Span(_source(pool), "dim")),
         _fact("gateway", Span(pool.host or "not listed")),
         _fact("offers", Span(", ".join(pool.proxy_types) or "unknown")),
     ]
@@ -50,18 +53,19 @@ def crawl_page(
     at = snapshot.taken_at
     spent = own_domains((crawl,))
     shown = arranged(replace(snapshot, domains=spent), where.filter, where.sorts)
-    each = f", {format_bytes(crawl.wire_bytes / crawl.requests)} each" if crawl.requests else ""
-    rate = "" if crawl.finished_at else f"  {format_rate(crawl.bytes_per_second)}"
+    size = partial(format_bytes, pool=crawl.pool)
+    each = f", {size(crawl.wire_bytes / crawl.requests)} each" if crawl.requests else ""
+    rate = "" if crawl.finished_at else f"  {format_rate(crawl.bytes_per_second, crawl.pool)}"
     facts = [
         (Span(f" CRAWL {crawl.spider}", "head"), Span(f"  of {crawl.project}", "dim")),
         _fact("state", crawl_state(crawl, at), Span(f"{rate}  for {crawl_age(crawl, at)}")),
         _fact("pool", Span(crawl.pool)),
         _fact(
             "on the wire",
-            Span(format_bytes(crawl.wire_bytes), "bold"),
+            Span(size(crawl.wire_bytes), "bold"),
             Span(
-                f"  {format_bytes(crawl.up_bytes)} up, {format_bytes(crawl.down_bytes)} down; "
-                f"{format_bytes(crawl.unbilled_bytes)} not billed",
+                f"  {size(crawl.up_bytes)} up, {size(crawl.down_bytes)} down; "
+                f"{size(crawl.unbilled_bytes)} not billed",
                 "dim",
             ),
         ),
@@ -97,12 +101,13 @@ def domain_page(name: str, snapshot: Snapshot, where: Whereabouts, width: int) -
         _fact("provider", Span(said), Span(since, "accent")),
         _fact("our meter", Span(wire), Span("  by crawls of this machine", "dim")),
     ]
+    cells = amount_cells() - 1
     columns: tuple[Column[tuple[CrawlReport, DomainSpend]], ...] = (
         Column("CRAWL", lambda row, _: Span(row[0].spider, "bold"), 9, 12, 28),
         Column("state", lambda row, _: crawl_state(row[0], at), 9, 9, 14),
         Column("pool", lambda row, _: Span(row[1].pool, "dim"), 10, 16, 24),
-        Column("up", lambda row, _: Span(format_bytes(row[1].up_bytes)), 10, align="right"),
-        Column("down", lambda row, _: Span(format_bytes(row[1].down_bytes)), 10, align="right"),
+        Column("up", lambda row, _: _sent(row[1], row[1].up_bytes), cells, align="right"),
+        Column("down", lambda row, _: _sent(row[1], row[1].down_bytes), cells, align="right"),
         Column("requests", lambda row, _: Span(f"{row[1].requests:,}"), 9, align="right"),
     )
     lines = table(columns, spenders, width)
@@ -180,8 +185,12 @@ def _fact(label: str, *said: Span) -> Line:
     return (Span(f"   {label:<{_LABEL}}", "dim"), *said)
 
 
-def _size(count: int | None) -> str:
-    return "unknown" if count is None else format_bytes(count)
+def _size(count: int | None, pool: str) -> str:
+    return "unknown" if count is None else format_bytes(count, pool)
+
+
+def _sent(spend: DomainSpend, count: int) -> Span:
+    return Span(format_bytes(count, spend.pool))
 
 
 def _by_both(pool: PoolState, at: float) -> str:
@@ -189,8 +198,8 @@ def _by_both(pool: PoolState, at: float) -> str:
         return ""
     ago = brief_seconds(at - pool.balance_at)
     return (
-        f"  provider {format_bytes(pool.balance_bytes)} {ago} ago, "
-        f"{format_bytes(pool.spent_since_bytes)} spent here since"
+        f"  provider {format_bytes(pool.balance_bytes, pool.id)} {ago} ago, "
+        f"{format_bytes(pool.spent_since_bytes, pool.id)} spent here since"
     )
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from rf_core.snapshot import CrawlReport, DomainState, PoolState, Snapshot
-from rf_core.units import format_bytes, format_rate
+from rf_tui.amounts import amount_cells, format_bytes, format_rate, rate_cells
 from rf_tui.cells import Line, Span, Style, fit, width_of
 from rf_tui.charts import bar, sampled, step_chart, trend
 from rf_tui.tables import Column, table
@@ -38,9 +38,11 @@ def pools_panel(snapshot: Snapshot, width: int, sorted_by: str = "") -> list[Lin
     name = max(_SHORTEST_NAME, min(longest, width - 28))
     columns: tuple[Column[PoolState], ...] = (
         Column("POOL", lambda pool, _: Span(pool.id, "bold"), name),
-        Column("left", lambda pool, _: _left(pool), 11, align="right"),
+        Column("left", lambda pool, _: _left(pool), amount_cells(), align="right"),
         Column("", _share_bar, 8, 8, _WIDEST_BAR, gives_way=3),
-        Column("drain", lambda pool, _: drain_words(pool.drain), 13, align="right"),
+        Column(
+            "drain", lambda pool, _: drain_words(pool.drain, pool.id), rate_cells(), align="right"
+        ),
         Column(
             "runway", lambda pool, _: Span(runway_words(pool.drain.runway)), 13, align="right",
             gives_way=3,
@@ -69,7 +71,7 @@ def _marked(pool: PoolState, line: Line) -> Line:
 def _left(pool: PoolState) -> Span:
     if pool.left_bytes is None:
         return Span("unknown", "dim")
-    return Span(format_bytes(pool.left_bytes), _level(pool) or "")
+    return Span(format_bytes(pool.left_bytes, pool.id), _level(pool) or "")
 
 
 def _level(pool: PoolState) -> Style:
@@ -112,9 +114,10 @@ def crawls_panel(snapshot: Snapshot, width: int, sorted_by: str = "") -> list[Li
     columns: tuple[Column[CrawlReport], ...] = (
         Column("CRAWL", lambda crawl, _: Span(crawl.spider, "bold"), 9, 12, 28),
         Column("state", lambda crawl, _: crawl_state(crawl, at), 9, 9, 14),
-        Column("rate", lambda crawl, _: _rate(crawl), 11, align="right"),
+        Column("rate", lambda crawl, _: _rate(crawl), amount_cells(), align="right"),
         Column(
-            "on the wire", lambda crawl, _: Span(format_bytes(crawl.wire_bytes)), 11, align="right"
+            "on the wire", lambda crawl, _: Span(format_bytes(crawl.wire_bytes, crawl.pool)),
+            amount_cells(), align="right",
         ),
         Column(
             "requests", lambda crawl, cells: Span(count(crawl.requests, cells)), 7, 7, 9,
@@ -143,7 +146,7 @@ def _failures(crawl: CrawlReport, cells: int) -> Span:
 def _rate(crawl: CrawlReport) -> Span:
     if crawl.finished_at is not None:
         return Span("")
-    return Span(format_rate(crawl.bytes_per_second))
+    return Span(format_rate(crawl.bytes_per_second, crawl.pool))
 
 
 def domains_panel(
@@ -152,7 +155,10 @@ def domains_panel(
     """Domains with their share of the total."""
     columns: tuple[Column[DomainState], ...] = (
         Column(title, lambda domain, _: Span(domain.domain or "(no name)"), 18, 28, 44),
-        Column("bytes", lambda domain, _: Span(format_bytes(domain.bytes)), 11, align="right"),
+        Column(
+            "bytes", lambda domain, _: Span(format_bytes(domain.bytes)), amount_cells(),
+            align="right",
+        ),
         Column(
             "share", lambda domain, _: Span(f"{_part(domain.bytes, total):.0%}"), 5, align="right",
         ),
@@ -160,7 +166,10 @@ def domains_panel(
             "", lambda domain, cells: Span(bar(_part(domain.bytes, total), cells), "fill"),
             8, 8, 12, gives_way=4,
         ),
-        Column("since last", lambda domain, _: growth(domain.delta_bytes), 11, align="right"),
+        Column(
+            "since last", lambda domain, _: growth(domain.delta_bytes), amount_cells(),
+            align="right",
+        ),
         Column(
             "requests", lambda domain, cells: Span(count(domain.requests, cells), "dim"), 9,
             align="right",
@@ -208,9 +217,9 @@ def chart_panel(pool: PoolState, seen_at: float, width: int, height: int) -> lis
     ]
     above = " " * len(drawn.rows[0])
     for number, row in enumerate(drawn.rows):
-        edge = format_bytes(drawn.high) if not number else ""
+        edge = format_bytes(drawn.high, pool.id) if not number else ""
         if number == len(drawn.rows) - 1:
-            edge = format_bytes(drawn.low)
+            edge = format_bytes(drawn.low, pool.id)
         lines.append((Span(f" {edge:>{_AXIS - 1}} ", "dim"), *_shaded(row, above)))
         above = row
     return lines

@@ -14,6 +14,7 @@ from typing import Final, assert_never
 from rf_core.redaction import printable
 from rf_core.snapshot import Finding, PoolState, Snapshot
 from rf_core.units import format_seconds
+from rf_tui.amounts import Amounts, printing
 from rf_tui.cells import Line, Span, Style, clip, pad, width_of
 from rf_tui.layout import (
     Picture,
@@ -78,6 +79,7 @@ class Looks:
         label: Shown beside the name, such as `demo`.
         late_after: Seconds after which a snapshot should have been replaced by a newer one.
         where: The page, the row that is chosen there, the filter and the order.
+        amounts: How bytes are printed.
     """
 
     now: float
@@ -86,6 +88,7 @@ class Looks:
     label: str = ""
     late_after: float = 8.0
     where: Whereabouts = field(default_factory=Whereabouts)
+    amounts: Amounts = field(default_factory=Amounts)
 
 
 def overview(snapshot: Snapshot, width: int, height: int | None, looks: Looks) -> list[Line]:
@@ -99,6 +102,11 @@ def overview(snapshot: Snapshot, width: int, height: int | None, looks: Looks) -
 
 def picture(snapshot: Snapshot, width: int, height: int | None, looks: Looks) -> Picture:
     """Draw the page a person is on, and say which of its lines show rows that can be chosen."""
+    with printing(looks.amounts):
+        return _picture(snapshot, width, height, looks)
+
+
+def _picture(snapshot: Snapshot, width: int, height: int | None, looks: Looks) -> Picture:
     top = [_title(snapshot, width, looks), *_findings(snapshot, width), *_filter(looks.where)]
     bottom = [_ages(snapshot, looks.now, width)]
     row = looks.where.here.chosen

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from rf_core.snapshot import CrawlReport, Drain, Headroom, PoolState, Runway
-from rf_core.units import format_bytes, format_rate, format_seconds
+from rf_core.units import format_seconds
+from rf_tui.amounts import format_bytes, format_rate
 from rf_tui.cells import Span
 from rf_tui.tables import first_that_fits
 
@@ -36,10 +37,10 @@ def count(number: int, width: int) -> str:
     return first_that_fits((f"{number:,}", f"{number / _MILLION:.2f}M"), width)
 
 
-def drain_words(drain: Drain) -> Span:
+def drain_words(drain: Drain, pool: str = "") -> Span:
     """Say how fast a pool is emptying, or why that is not said."""
     if drain.state == "draining":
-        return Span(f"↓ {format_rate(drain.bytes_per_second)}")
+        return Span(f"↓ {format_rate(drain.bytes_per_second, pool)}")
     return Span(drain.state, "dim")
 
 

@@ -103,10 +103,14 @@ def monitor(
 
 async def _show(session: Session, interval: float) -> int:
     from rf_tui.app import MonitorApp  # noqa: PLC0415 - loads Textual
+    from rf_tui.handy import Places  # noqa: PLC0415 - same
+    from rf_tui.preferences import FILE_NAME  # noqa: PLC0415 - same
 
     # What is stored is shown at once, with its age, and not held back until there is better.
     source = LiveSource(session, patience_seconds=0.0)
-    app = MonitorApp(source, interval=interval, report_folder=session.settings.state_dir)
+    folder = session.settings.state_dir
+    places = Places(reports=folder, preferences=folder / FILE_NAME)
+    app = MonitorApp(source, interval=interval, places=places, prices=session.settings.prices)
     await app.run_async()
     return app.return_code or ExitCode.DONE
 

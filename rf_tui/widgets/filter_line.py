@@ -15,7 +15,9 @@ class FilterLine(Input):
 
     def __init__(self) -> None:
         super().__init__(
-            id="filter", placeholder="rows that hold this, or !this: that do not", compact=True
+            id="filter",
+            placeholder="rows with this; !this: without it; ~ths: roughly",
+            compact=True,
         )
         self.display = False
 

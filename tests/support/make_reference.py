@@ -26,9 +26,12 @@ from rf_scrapy.extension import FINISH_REASONS
 from rf_scrapy.kinds import WAYS
 from rf_scrapy.settings import META_NOT_YET, SETTINGS
 from rf_scrapy.stats import DIRECT_PREFIX, STATS, VERDICT_PREFIX
+from rf_tui.amounts import UNITS
 from rf_tui.cli.exit_codes import MEANINGS
 from rf_tui.cli.json_keys import JSON_KEYS
 from rf_tui.cli.main import COMMANDS, rf
+from rf_tui.exporting import EXPORTS
+from rf_tui.keys import KEYS, REPLAY_KEYS, spoken
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
@@ -262,8 +265,36 @@ def _times(rule):
     return f"`{rule.times}`" if isinstance(rule.times, str) else f"{rule.times} times"
 
 
+def _monitor():
+    return {
+        "keys": [
+            "| id | keys | what they do |",
+            "|---|---|---|",
+            *(
+                f"| `{key.id}` | {spoken(key.keys).replace('|', chr(92) + '|')} | {key.meaning} |"
+                for key in (*KEYS, *REPLAY_KEYS)
+            ),
+        ],
+        "units": [
+            "| unit | what it means |",
+            "|---|---|",
+            *(f"| {unit} | {meaning} |" for unit, meaning in UNITS.items()),
+        ],
+        "exports": [
+            "| table | column | what it says |",
+            "|---|---|---|",
+            *(
+                f"| `{table}` | `{field.name}` | {field.meaning} |"
+                for table, fields in EXPORTS.items()
+                for field in fields
+            ),
+        ],
+    }
+
+
 PAGES = {
     "commands.md": _commands,
+    "monitor.md": _monitor,
     "scrapy.md": _scrapy,
     "verdicts.md": _verdicts,
     "sandbox.md": _sandbox,

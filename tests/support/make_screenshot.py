@@ -4,9 +4,7 @@ Run it after changing how the monitor looks.
 """
 
 import asyncio
-import html
 import math
-import re
 from pathlib import Path
 
 from rf_core.snapshot import (
@@ -19,7 +17,7 @@ from rf_core.snapshot import (
     Snapshot,
 )
 from rf_tui.app import MonitorApp
-from rf_tui.cells import width_of
+from rf_tui.pictures import tidy
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "tutorial" / "monitor.svg"
 NOW = 1_795_465_860.0
@@ -108,31 +106,7 @@ async def picture(width=112, height=36) -> str:
         await app.workers.wait_for_complete()
         await pilot.pause()
         svg = app.export_screenshot(title="rf")
-    # No page that shows the picture should have to fetch a font from anywhere.
-    svg = re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->\s*", "", svg, flags=re.DOTALL)
-    return RUN_OF_TEXT.sub(word_by_word, svg)
-
-
-RUN_OF_TEXT = re.compile(
-    r'<text (?P<head>class="[^"]*") x="(?P<x>[\d.]+)" (?P<y>y="[\d.]+") '
-    r'textLength="[\d.]+" (?P<tail>clip-path="[^"]*")>(?P<text>[^<]*)</text>'
-)
-SPACE = "&#160;"
-CELL = 12.2
-
-
-def word_by_word(match: re.Match[str]) -> str:
-    """Place each word by itself: viewers differ in what spaces are worth and letters are wide."""
-    cells = html.unescape(match["text"].replace(SPACE, " ")).rstrip("\n")
-    words = []
-    for word in re.finditer(r"\S+(?: \S+)*", cells):
-        x = float(match["x"]) + word.start() * CELL
-        text = html.escape(word[0]).replace(" ", SPACE)
-        words.append(
-            f'<text {match["head"]} x="{x:.1f}" {match["y"]} '
-            f'textLength="{width_of(word[0]) * CELL:.1f}" {match["tail"]}>{text}</text>'
-        )
-    return "".join(words)
+    return tidy(svg)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from support import snapshots
 from support.snapshots import NOW, Still
 
 from rf_tui.app import MonitorApp
+from rf_tui.handy import Places
 from rf_tui.keys import KEYS
 from rf_tui.screens.help import HelpScreen, help_text
 from rf_tui.widgets.canvas import Canvas
@@ -232,7 +233,7 @@ async def test_a_crash_leaves_a_report_without_secrets_and_a_code(tmp_path, caps
             message = f"bad answer for {key}"
             raise RuntimeError(message)
 
-    app = app_on(Broken(snapshots.empty()), report_folder=tmp_path)
+    app = app_on(Broken(snapshots.empty()), places=Places(reports=tmp_path))
 
     async def run():
         async with app.run_test() as pilot:

@@ -122,6 +122,7 @@ CRASHING = textwrap.dedent(
     from pathlib import Path
     from support.snapshots import Still, busy
     from rf_tui.app import MonitorApp
+    from rf_tui.handy import Places
 
     class Breaking(Still):
         async def snapshot(self):
@@ -131,7 +132,7 @@ CRASHING = textwrap.dedent(
                 raise RuntimeError(message)
             return await super().snapshot()
 
-    app = MonitorApp(Breaking(busy()), interval=0.1, report_folder=Path(sys.argv[1]))
+    app = MonitorApp(Breaking(busy()), interval=0.1, places=Places(Path(sys.argv[1])))
     app.run()
     sys.exit(app.return_code or 0)
     """
