@@ -9,10 +9,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
-from rf_core.budget import Budget
 from rf_core.errors import TransportError
 from rf_core.io.configuration import load_settings
-from rf_core.io.guard import Floor
+from rf_core.io.guard import Guard
 from rf_core.io.relay import Relay, RelayLimits
 from rf_core.io.session import Session
 from rf_core.meter import Meter
@@ -56,14 +55,12 @@ class Crawl:
         self.top_ups: TopUps = TopUps(self)
         self.flights: Flights = Flights()
         self.meter: Meter = Meter()
-        capped = self.settings.budget or self.settings.floor
-        self.budget = (
-            Budget(self.settings.budget or 0, is_shared=bool(self.settings.floor))
-            if capped
-            else None
+        self.guard: Guard = Guard(
+            self.meter,
+            budget_bytes=self.settings.budget,
+            floor_bytes=self.settings.floor,
+            reached=self._reached,
         )
-        self.floor: Floor | None = None
-        self.need_bytes = 0
         self.telemetry: Telemetry = Telemetry(self)
         self.relay: Relay | None = None
         self.verdicts: Counter[str] = Counter()
@@ -98,11 +95,7 @@ class Crawl:
         if self.crawler.settings.get("RF_ROTATE") == "session":
             await supply.check_sessions()
         await supply.order()
-        if self.settings.floor:
-            self.floor = Floor(supply.session, supply.pool, self.id, self.settings.floor)
-            await self.floor.open()
-        self._set_limit()
-        self.meter.at_limit = self._at_limit
+        await self.guard.open(supply.session, supply.pool, self.id)
         limits = RelayLimits(requests_each=self.settings.rotate)
         relay = Relay(supply.lanes, self.meter, limits=limits)
         try:
@@ -118,8 +111,7 @@ class Crawl:
         self.top_ups.close()
         if self.relay is not None:
             await self.relay.close()
-        if self.floor is not None:
-            await self.floor.close()
+        await self.guard.close()
         session, self.supply.session = self.supply.session, None
         if session is not None:
             await session.aclose()
@@ -167,11 +159,10 @@ class Crawl:
         """Keep a request that this crawl will not send: a JOBDIR has it for the next."""
         return await self.again(request, _FOR_GOOD_SECONDS)
 
-    def settle(self, flight: Flight, taken: int | None = None) -> None:
-        """Give back what a request had set aside, and remember what it took if that is known."""
-        if self.budget is not None and flight.reserved:
-            self.budget.settle(flight.domain, flight.reserved, taken)
-            flight.reserved = 0
+    def settle(self, flight: Flight) -> None:
+        """Give back what a request had set aside, once."""
+        reserved, flight.reserved = flight.reserved, 0
+        self.guard.settle(reserved)
 
     async def again(self, request: Request, seconds: float) -> Request:
         """Return a copy of a request that comes by again after that time, its attempts counted."""
@@ -186,39 +177,9 @@ class Crawl:
             return self.supply.lanes.used
         return self.meter.tunnels + self.meter.exchanges
 
-    async def renew_floor(self) -> None:
-        """Claim what may be spent until the next time, as others' spending and top-ups leave it."""
-        if self.floor is not None:
-            need, self.need_bytes = self.need_bytes, 0
-            await self.floor.renew(self.meter.billed_bytes, need)
-            self._set_limit()
-
-    def waits_for_more(self, domain: str) -> bool:
-        """Tell whether there is more above the floor than this crawl has claimed; ask for it."""
-        if self.floor is None or self.bound_by is not What.FLOOR or not self.floor.may_grow:
-            return False
-        if self.budget is not None:
-            self.need_bytes = max(self.need_bytes, self.budget.expected(domain))
-        return True
-
-    @property
-    def bound_by(self) -> What:
-        """Which of both caps is the nearer one."""
-        budget = self.settings.budget
-        nearer = self.floor is not None and (budget is None or self.floor.until_bytes < budget)
-        return What.FLOOR if nearer else What.SPENT
-
-    def _set_limit(self) -> None:
-        limit = self.settings.budget
-        if self.floor is not None and self.bound_by is What.FLOOR:
-            limit = self.floor.until_bytes
-        self.meter.limit_bytes = limit
-        if self.budget is not None and limit is not None:
-            self.budget.limit_bytes = limit
-
-    def _at_limit(self) -> None:
-        """The budget's last byte has come: what is on its way is cut, and nothing else starts."""
-        self.stop(judge(Who.OURSELVES, self.bound_by).reason)
+    def _reached(self, cap: What) -> None:
+        """A cap's last byte has come: what is on its way is cut, and nothing else starts."""
+        self.stop(judge(Who.OURSELVES, cap).reason)
         if self.relay is not None:
             self.relay.cut()
 

@@ -26,6 +26,7 @@ class Flight:
     number: int = -1
     lane: Lane | None = None
     domain: str = ""
+    kind: str = ""
     reserved: int = 0
 
 

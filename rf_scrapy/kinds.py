@@ -39,3 +39,9 @@ def kind_of(request: Request) -> str:
     if request.meta.get("dont_obey_robotstxt") and urlparse_cached(request).path == "/robots.txt":
         return "robots"
     return "media"
+
+
+def usual_of(request: Request, domain: str) -> str:
+    """Name the requests that take about as much as this one: of its kind, at its domain."""
+    kind = kind_of(request)
+    return f"{kind} {domain}" if kind else domain

@@ -21,7 +21,7 @@ from rf_scrapy import compat
 from rf_scrapy.components import PROXY, REPORTER, require
 from rf_scrapy.crawl import Crawl, crawl_of
 from rf_scrapy.flights import Flight
-from rf_scrapy.kinds import kind_of, says_direct
+from rf_scrapy.kinds import kind_of, says_direct, usual_of
 from rf_scrapy.sessions import SESSION, SESSION_EXCLUSIVE
 from rf_scrapy.settings import META_NOT_YET
 from rf_scrapy.top_ups import GLANCE_SECONDS
@@ -41,7 +41,6 @@ _PROXIED_SCHEMES: Final = frozenset({"http", "https"})
 _NO_LANE_SECONDS: Final = 0.5
 _SETTLE_SECONDS: Final = 0.2
 _TURN_TAKING_SECONDS: Final = 0.05
-_HEADS_AND_TLS: Final = 1_024
 
 
 class GatewayRefusedError(IgnoreRequest):
@@ -107,10 +106,10 @@ class ProxyMiddleware:
         flight = crawl.release(request)
         if flight is None or not flight.handle:
             return response
-        if flight.reserved:
-            crawl.settle(flight, _size_of(response))
         refusal = self._refusal(response.headers.get(REFUSAL_HEADER), flight)
         if refusal is None:
+            # Heads and TLS are known to the meter only.
+            crawl.guard.learn(flight.kind, len(response.body))
             crawl.supply.succeeded()
             return response
         again = await self._follow(request, flight, refusal)
@@ -151,10 +150,9 @@ class ProxyMiddleware:
         parts = urlparse_cached(request)
         domain = (parts.hostname or "").lower()
         target = join(domain, parts.port or (443 if parts.scheme == "https" else 80))
-        if crawl.budget is not None:
-            leave = crawl.budget.ask(domain, crawl.meter.billed_bytes)
-            if leave is not Leave.GO:
-                return self._hold_back(request, leave, domain)
+        leave = crawl.guard.ask(usual_of(request, domain))
+        if leave is not Leave.GO:
+            return self._hold_back(request, leave)
         if request.meta.get(SESSION) is not None:
             return self._in_session(request, target, domain)
         lane = crawl.supply.lanes.take(target)
@@ -182,6 +180,9 @@ class ProxyMiddleware:
         """Send a request on its session's lane; one whose session is over goes round once more."""
         crawl = self._crawl
         while (held := crawl.supply.sessions.of(request)) and not compat.is_closing(crawl.crawler):
+            leave = crawl.guard.ask(usual_of(request, domain))
+            if leave is not Leave.GO:
+                return await self._hold_back(request, leave)
             if request.meta.get(SESSION_EXCLUSIVE) and crawl.supply.lanes.carries(held.credential):
                 return await crawl.again(request, _TURN_TAKING_SECONDS)
             lane = crawl.supply.lanes.hold(held.credential, target)
@@ -191,14 +192,14 @@ class ProxyMiddleware:
             await crawl.supply.lane_for(held)
         return await crawl.again(request, 0.0)
 
-    def _hold_back(self, request: Request, leave: Leave, domain: str) -> Awaitable[Request]:
+    def _hold_back(self, request: Request, leave: Leave) -> Awaitable[Request]:
         """Keep a request that a cap does not allow now, or not in this crawl at all.
 
         It is parked either way: what is left at the end goes back to the scheduler and its JOBDIR.
         """
-        if leave is Leave.WAIT or self._crawl.waits_for_more(domain):
+        if leave is Leave.WAIT:
             return self._crawl.again(request, _SETTLE_SECONDS)
-        self._stop(judge(Who.OURSELVES, self._crawl.bound_by), request)
+        self._stop(judge(Who.OURSELVES, self._crawl.guard.bound_by), request)
         return self._crawl.kept(request)
 
     def _stop(self, rule: Rule, request: Request, reason: str = "") -> None:
@@ -214,6 +215,9 @@ class ProxyMiddleware:
         """
         crawl = self._crawl
         while crawl.supply.lanes.can_serve(target) and not compat.is_closing(crawl.crawler):
+            leave = crawl.guard.ask(usual_of(request, domain))
+            if leave is not Leave.GO:
+                return await self._hold_back(request, leave)
             lane = crawl.supply.lanes.take(target)
             if lane is not None:
                 self._assign(request, lane, target, domain)
@@ -228,9 +232,17 @@ class ProxyMiddleware:
         request.meta["proxy"] = crawl.relay.url
         request.headers["Proxy-Authorization"] = crawl.relay.authorization(lane.number)
         pool = lane.credential.pool if lane.credential else crawl.supply.pool
-        reserved = crawl.budget.reserve(domain) if crawl.budget is not None else 0
+        kind = usual_of(request, domain)
         flight = Flight(
-            target, time.monotonic(), lane.handle, pool, lane.number, lane, domain, reserved
+            target,
+            time.monotonic(),
+            lane.handle,
+            pool,
+            lane.number,
+            lane,
+            domain,
+            kind,
+            crawl.guard.reserve(kind),
         )
         crawl.flights.began(request, flight)
         crawl.meter.spend(pool, domain).requests += 1
@@ -299,12 +311,6 @@ class ProxyMiddleware:
 def _has_users_proxy(request: Request) -> bool:
     """Whether the user chose a proxy; Scrapy marks one that the environment chose."""
     return bool(request.meta.get("proxy")) and not request.meta.get("_scheme_proxy")
-
-
-def _size_of(response: Response) -> int:
-    """About what an answer took on the wire; the meter knows it exactly, but not by request."""
-    heads = sum(len(name) + sum(map(len, values)) for name, values in response.headers.items())
-    return len(response.body) + heads + _HEADS_AND_TLS
 
 
 def _reason(refusal: Refusal) -> str:

@@ -50,7 +50,9 @@ STATS: Final = (
     Stat("rf/wire_bytes/down", "Billed bytes read from it", lambda c: c.meter.down_bytes),
     Stat("rf/spent_bytes", "Billed bytes, both ways", lambda c: c.meter.wire_bytes),
     Stat("rf/cost", "Dollars, when the profile has a price", _cost),
-    Stat("rf/budget_bytes", "What may be spent; 0 without a cap", lambda c: c.settings.budget or 0),
+    Stat(
+        "rf/budget_bytes", "What may be spent; 0 without a cap", lambda c: c.guard.limit_bytes or 0
+    ),
     Stat("rf/floor_bytes", "What must remain; 0 without a floor", lambda c: c.settings.floor or 0),
     Stat(
         "rf/unbilled_bytes",

@@ -3,6 +3,9 @@
 The cap holds in two ways. Nothing is started that would, by what such requests usually take, reach
 beyond it; near the end fewer run at once, and what was set aside and not used is free again. What
 turns out larger than that is cut at the cap by whoever counts the bytes.
+
+Where the next request would not fit and nothing is under way, one may still dare, alone, as long as
+more than a fiftieth of the budget is left: it is cut a little before the cap if it does not fit.
 """
 
 from __future__ import annotations
@@ -17,6 +20,13 @@ _USUAL_SHARE: Final = 0.95
 _FIRST_GUESS: Final = 64 * 1024
 _MOST_OF_LIMIT: Final = 8
 _LEAST: Final = 2 * 1024
+_KINDS: Final = 10_000
+_MOST_LEFT: Final = 50
+"""A crawl may end with so small a part of its budget unspent: a fiftieth."""
+_MARGIN: Final = 100
+_MOST_MARGIN: Final = 64 * 1024
+_GOODBYES: Final = 4 * 1024
+"""The ends of connections that are still open are on the meter, too."""
 
 
 class Leave(StrEnum):
@@ -28,55 +38,122 @@ class Leave(StrEnum):
 
 
 @dataclass(slots=True)
+class Sizes:
+    """What the last requests of one kind took, and what 19 of 20 of them did."""
+
+    usual: int = 0
+    _last: deque[int] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+
+    def add(self, taken: int) -> None:
+        """Remember one more."""
+        self._last.append(taken)
+        ordered = sorted(self._last)
+        self.usual = ordered[min(len(ordered) - 1, int(len(ordered) * _USUAL_SHARE))]
+
+
+@dataclass(slots=True)
 class Budget:
     """The budget of one crawl, in billed wire bytes.
 
     Attributes:
-        limit_bytes: What may be spent.
+        limit_bytes: What may be spent, as far as is known now.
+        whole_bytes: What may be spent in all; the limit without it.
         reserved_bytes: What requests under way are expected to take, all together.
+        surcharge_bytes: What a request takes beyond what is learnt of it: tunnels, answers that
+            never came.
         is_shared: Whether the limit is a part of something that others have parts of, too. It may
             be tiny, and requests that nothing is known of are then not let out by a tiny guess:
             several at once would reach beyond it together, each cut too late for all.
+        is_dared: Whether a request is under way that may not fit.
     """
 
     limit_bytes: int
+    whole_bytes: int = 0
     reserved_bytes: int = 0
+    surcharge_bytes: int = 0
     is_shared: bool = False
-    _taken: dict[str, deque[int]] = field(default_factory=dict)
+    is_dared: bool = False
+    _sizes: dict[str, Sizes] = field(default_factory=dict)
+    _learnt_bytes: int = 0
+    _learnt: int = 0
+
+    def __post_init__(self) -> None:
+        self.whole_bytes = self.whole_bytes or self.limit_bytes
 
     def __repr__(self) -> str:
         return f"<Budget {self.limit_bytes} bytes, {self.reserved_bytes} reserved>"
 
-    def expected(self, domain: str) -> int:
-        """What a request of that domain takes, 19 times out of 20; a guess until some are known."""
-        taken = self._taken.get(domain)
-        if not taken:
-            small = self.limit_bytes // _MOST_OF_LIMIT
+    def expected(self, kind: str) -> int:
+        """What a request of that kind takes, 19 times out of 20; a guess until some are known."""
+        known = self._sizes.get(kind)
+        if known is None:
+            small = (self.limit_bytes - self.goodbye_bytes) // _MOST_OF_LIMIT
             return _FIRST_GUESS if self.is_shared else min(_FIRST_GUESS, small)
-        ordered = sorted(taken)
-        return max(_LEAST, ordered[min(len(ordered) - 1, int(len(ordered) * _USUAL_SHARE))])
+        return max(_LEAST, known.usual + self.surcharge_bytes)
 
-    def ask(self, domain: str, spent_bytes: int) -> Leave:
+    def ask(self, kind: str, spent_bytes: int) -> Leave:
         """Whether a request may leave now. It is not reserved by asking.
 
         Args:
-            domain: Where it goes: what went there before tells what it will take.
+            kind: Where it goes, and as what: what such requests took before tells what it will.
             spent_bytes: Billed so far, by requests under way too.
         """
         # What is under way has been billed in part and is reserved in full: the safe side.
         room = self.limit_bytes - spent_bytes - self.reserved_bytes
-        if self.expected(domain) <= room and room > 0:
+        if self.expected(kind) + self.goodbye_bytes <= room and room > 0:
             return Leave.GO
         return Leave.WAIT if self.reserved_bytes else Leave.SPENT
 
-    def reserve(self, domain: str) -> int:
+    def dare(self, spent_bytes: int) -> bool:
+        """Whether a request that is not expected to fit may leave all the same, alone."""
+        if self.reserved_bytes:
+            return False
+        self.is_dared = self.limit_bytes - spent_bytes > self.whole_bytes // _MOST_LEFT
+        return self.is_dared
+
+    def reserve(self, kind: str) -> int:
         """Set aside what a request that leaves now is expected to take; return how much."""
-        count = self.expected(domain)
+        count = self.expected(kind)
         self.reserved_bytes += count
         return count
 
-    def settle(self, domain: str, reserved: int, taken: int | None) -> None:
-        """Give a reservation back; remember what the request took, if that is known."""
+    def settle(self, reserved: int) -> None:
+        """Give a reservation back."""
         self.reserved_bytes -= reserved
-        if taken is not None:
-            self._taken.setdefault(domain, deque(maxlen=_REMEMBERED)).append(taken)
+        if not self.reserved_bytes:
+            self.is_dared = False
+
+    def learn(self, kind: str, taken: int, *, spent_bytes: int | None = None) -> None:
+        """Remember what a request of that kind took.
+
+        Args:
+            taken: As far as it can be told apart.
+            spent_bytes: Billed so far in all, when more is billed than is told apart: each request
+                is expected to take its part of the rest, too.
+        """
+        known = self._sizes.get(kind)
+        if known is None:
+            if len(self._sizes) >= _KINDS:
+                self._sizes.clear()
+            known = self._sizes[kind] = Sizes()
+        known.add(taken)
+        if spent_bytes is not None:
+            self._learnt += 1
+            self._learnt_bytes += taken
+            self.surcharge_bytes = max(0, (spent_bytes - self._learnt_bytes) // self._learnt)
+
+    def lower(self, limit_bytes: int) -> None:
+        """Let no more than that be spent in all. It never becomes more by this."""
+        self.whole_bytes = min(self.whole_bytes, max(0, limit_bytes))
+        self.limit_bytes = min(self.limit_bytes, self.whole_bytes)
+
+    @property
+    def goodbye_bytes(self) -> int:
+        """What is kept for the ends of connections."""
+        return min(_GOODBYES, self.whole_bytes // _MARGIN)
+
+    @property
+    def cut_bytes(self) -> int:
+        """Where what is under way is cut: a little earlier for one that has dared."""
+        margin = min(_MOST_MARGIN, self.whole_bytes // _MARGIN) if self.is_dared else 0
+        return self.limit_bytes - margin

@@ -15,26 +15,26 @@ def test_where_nothing_is_left_nothing_starts_however_little_it_is_expected_to_t
 
 def test_a_request_leaves_while_what_it_usually_takes_still_fits():
     budget = Budget(100_000)
-    budget.settle("a", budget.reserve("a"), 20_000)
+    budget.learn("a", 20_000)
     assert budget.ask("a", 0) is Leave.GO
-    assert budget.ask("a", 80_000) is Leave.GO
-    assert budget.ask("a", 80_001) is Leave.SPENT
+    assert budget.ask("a", 79_000) is Leave.GO
+    assert budget.ask("a", 79_001) is Leave.SPENT, "the ends of connections take something, too"
 
 
 def test_what_is_under_way_is_set_aside_and_free_again_when_it_has_settled():
     budget = Budget(100_000)
-    budget.settle("a", budget.reserve("a"), 30_000)
+    budget.learn("a", 30_000)
     held = [budget.reserve("a") for _ in range(3)]
     assert budget.reserved_bytes == 90_000
     assert budget.ask("a", 0) is Leave.WAIT
-    budget.settle("a", held[0], 10_000)
+    budget.settle(held[0])
     assert budget.ask("a", 0) is Leave.GO
     assert repr(budget) == "<Budget 100000 bytes, 60000 reserved>"
 
 
 def test_a_guess_serves_until_something_is_known_and_never_more_than_an_eighth():
     assert Budget(100 * MEGABYTE).expected("a") == 65_536
-    assert Budget(80_000).expected("a") == 10_000
+    assert Budget(80_000).expected("a") == 9_900
 
 
 def test_a_tiny_part_of_what_is_shared_lets_nothing_unknown_out():
@@ -46,17 +46,17 @@ def test_a_tiny_part_of_what_is_shared_lets_nothing_unknown_out():
 def test_what_is_expected_is_what_nineteen_of_twenty_took_in_that_domain():
     budget = Budget(100 * MEGABYTE)
     for number in range(1, 65):
-        budget.settle("a", 0, number * 1_000)
+        budget.learn("a", number * 1_000)
     assert budget.expected("a") == 61_000
     assert budget.expected("b") == 65_536
     for _ in range(64):
-        budget.settle("a", 0, 3_000)
+        budget.learn("a", 3_000)
     assert budget.expected("a") == 3_000, "what was long ago is forgotten"
 
 
 def test_a_request_whose_size_is_not_known_teaches_nothing():
     budget = Budget(100 * MEGABYTE)
-    budget.settle("a", budget.reserve("a"), None)
+    budget.settle(budget.reserve("a"))
     assert budget.reserved_bytes == 0
     assert budget.expected("a") == 65_536
 
@@ -71,7 +71,7 @@ def test_requests_no_larger_than_usual_never_reach_beyond_and_stop_early_by_one(
     budget, spent, under_way = Budget(limit), 0, []
     biggest = max(sizes)
     for _ in range(8):
-        budget.settle("a", 0, biggest)  # it is known how large they get
+        budget.learn("a", biggest)  # it is known how large they get
     turn = 0
     while True:
         leave = budget.ask("a", spent)
@@ -84,10 +84,51 @@ def test_requests_no_larger_than_usual_never_reach_beyond_and_stop_early_by_one(
             break
         reserved, size = under_way.pop(turn % len(under_way))
         spent += size
-        budget.settle("a", reserved, max(size, biggest))
+        budget.settle(reserved)
+        budget.learn("a", max(size, biggest))
     assert spent <= limit
-    assert limit - spent < max(biggest, 2_048)
+    assert limit - spent < max(biggest, 2_048) + budget.goodbye_bytes
     assert budget.reserved_bytes == 0
+
+
+def test_what_is_not_told_apart_is_expected_of_each_request():
+    budget = Budget(100 * MEGABYTE)
+    budget.learn("a", 10_000, spent_bytes=14_000)
+    assert budget.expected("a") == 14_000, "a tunnel took the rest"
+    budget.learn("a", 10_000, spent_bytes=26_000)
+    assert budget.expected("a") == 13_000
+
+
+def test_one_may_dare_alone_while_more_than_a_fiftieth_is_left():
+    budget = Budget(10 * MEGABYTE)
+    budget.learn("a", 4 * MEGABYTE)
+    assert budget.ask("a", 8 * MEGABYTE) is Leave.SPENT
+    assert budget.dare(8 * MEGABYTE)
+    held = budget.reserve("a")
+    assert budget.cut_bytes == 10 * MEGABYTE - 65_536, "it is cut before the cap"
+    assert budget.ask("b", 8 * MEGABYTE) is Leave.WAIT
+    assert not budget.dare(8 * MEGABYTE), "only one"
+    budget.settle(held)
+    assert budget.cut_bytes == 10 * MEGABYTE
+    assert not budget.dare(10 * MEGABYTE - 10 * MEGABYTE // 50)
+
+
+def test_a_budget_can_be_lowered_and_not_raised():
+    budget = Budget(10 * MEGABYTE)
+    budget.lower(4 * MEGABYTE)
+    assert (budget.limit_bytes, budget.whole_bytes) == (4 * MEGABYTE, 4 * MEGABYTE)
+    budget.lower(8 * MEGABYTE)
+    assert budget.limit_bytes == 4 * MEGABYTE
+    budget.lower(-1)
+    assert budget.ask("a", 0) is Leave.SPENT
+
+
+def test_kinds_without_number_do_not_fill_the_memory():
+    budget = Budget(100 * MEGABYTE)
+    for number in range(10_050):
+        budget.learn(f"{number}.example", 3_000)
+    assert budget.expected("9.example") == 65_536
+    assert budget.expected("10049.example") == 3_000
 
 
 def test_the_meter_tells_when_the_limit_is_reached_and_refusals_are_free():
@@ -120,5 +161,5 @@ def test_without_a_limit_nobody_is_told():
 def test_a_budget_that_is_too_small_for_anything_is_spent_at_once(limit):
     assert Budget(limit).ask("a", 0) is Leave.GO, "nothing is known yet"
     known = Budget(limit)
-    known.settle("a", 0, 5_000)
+    known.learn("a", 5_000)
     assert known.ask("a", 0) is Leave.SPENT

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from rf_core.io import guard, records
+from rf_core.io import floors, records
 from rf_core.io.schema import MIGRATIONS
 from rf_core.snapshot import CrawlReport, DomainSpend
 from rf_core.units import BALANCE_QUANTUM
@@ -77,7 +77,7 @@ class World:
         )  # fmt: skip
 
     def renew(self, crawl, need=0):
-        given = guard.claim(
+        given = floors.claim(
             self.connection, KEY, POOL, crawl.name, floor_bytes=self.floor,
             spent_bytes=crawl.spent, need_bytes=need, holding_bytes=crawl.until, now=self.now,
         )  # fmt: skip
@@ -95,7 +95,7 @@ class World:
 
     def end(self, crawl):
         self.report(crawl, finished=True)
-        guard.drop(self.connection, KEY, POOL, crawl.name)
+        floors.drop(self.connection, KEY, POOL, crawl.name)
         self.crawls.remove(crawl)
 
     def kill(self, crawl):

@@ -1,136 +1,146 @@
-"""Keeps a crawl above its pool's floor: by the provider's readings and the count of all crawls."""
+"""Keeps one crawl, or relay, within what it may spend: its budget and its pool's floor."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import sqlite3
-from typing import Final
+from collections.abc import Callable
 
-from rf_core.errors import ResiFactoryError, StateError
-from rf_core.floor import Claim, Grant, grant, left_bytes
-from rf_core.io import answers, records
+from rf_core.budget import Budget, Leave
+from rf_core.io.floors import Floor
 from rf_core.io.session import Session
-
-_READ_SECONDS: Final = 20.0
-_ALIVE_SECONDS: Final = 15.0
-"""A crawl renews its claim each second; after this long it is dead, and holds nothing any more."""
+from rf_core.meter import Meter
+from rf_core.verdicts import What
 
 
-class Floor:
-    """One crawl's claims on a pool. Spend no more than `until_bytes` in all.
+class Guard:
+    """Ask it before a request leaves, reserve when it does, settle when it is back.
+
+    Args:
+        meter: Counts what is spent, and tells when the edge is reached.
+        budget_bytes: What may be spent in all, or None.
+        floor_bytes: What must remain in the pool, or None.
+        reached: Told which cap it is when the last byte has come: cut what is on its way.
 
     Attributes:
-        until_bytes: What the crawl may have spent.
-        may_grow: Others hold claims: what they do not use comes back.
+        limit_bytes: The budget as it stands: lowered, perhaps; None without one.
+        budget: None while nothing is capped.
+        bound_by: Which of both caps is the nearer one.
     """
 
-    def __init__(self, session: Session, pool: str, crawl: str, floor_bytes: int) -> None:
-        self.until_bytes = 0
-        self.may_grow = False
-        self._session = session
-        self._pool = pool
-        self._crawl = crawl
-        self._floor = floor_bytes
-        self._reading: asyncio.Task[None] | None = None
+    def __init__(
+        self,
+        meter: Meter,
+        *,
+        budget_bytes: int | None,
+        floor_bytes: int | None,
+        reached: Callable[[What], None],
+    ) -> None:
+        self.limit_bytes = budget_bytes
+        self.floor_bytes = floor_bytes
+        self.budget: Budget | None = None
+        self.bound_by = What.SPENT
+        self._meter = meter
+        self._reached = reached
+        self._floor: Floor | None = None
+        self._need_bytes = 0
 
-    async def open(self) -> None:
-        """Read the balance, and claim what is above the floor.
+    def __repr__(self) -> str:
+        return f"<Guard {self.budget!r} bound by {self.bound_by}>"
+
+    async def open(self, session: Session, pool: str, crawl: str) -> None:
+        """Find out what may be spent to begin with.
 
         Raises:
             ResiFactoryError: the balance cannot be read: without it there is no floor.
         """
-        await answers.balances(self._session, _ALIVE_SECONDS)
-        await self.renew(0)
+        self._meter.at_limit = self._at_limit
+        if self.floor_bytes:
+            self._floor = Floor(session, pool, crawl, self.floor_bytes)
+            await self._floor.open()
+        self._set_limit()
 
-    async def renew(self, spent_bytes: int, need_bytes: int = 0) -> None:
-        """Claim anew, by what everybody has spent by now.
+    async def renew(self) -> None:
+        """Claim what may be spent until the next time, as others' spending and top-ups leave it.
 
-        Args:
-            spent_bytes: What this crawl has spent in all.
-            need_bytes: What its next request needs to leave, if one waits for that.
+        Raises:
+            StateError: nobody can be asked.
         """
-        if self._reading is None or self._reading.done():
-            self._reading = asyncio.get_running_loop().create_task(self._read())
-        claimed = await self._session.state.run(
-            claim,
-            self._session.key,
-            self._pool,
-            self._crawl,
-            floor_bytes=self._floor,
-            spent_bytes=spent_bytes,
-            need_bytes=need_bytes,
-            holding_bytes=self.until_bytes,
-            now=self._session.clock.wall(),
-        )
-        self.until_bytes = spent_bytes + claimed.count
-        self.may_grow = claimed.may_grow
+        if self._floor is not None:
+            need, self._need_bytes = self._need_bytes, 0
+            await self._floor.renew(self._meter.billed_bytes, need)
+            self._set_limit()
 
     async def close(self) -> None:
-        """Give back what is claimed. Repeatable."""
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.wait({self._reading})
-        # Whoever finds the claim later sees that it is not renewed.
-        with contextlib.suppress(StateError):
-            await self._session.state.run(drop, self._session.key, self._pool, self._crawl)
+        """Give back what is not spent. Repeatable."""
+        if self._floor is not None:
+            await self._floor.close()
 
-    async def _read(self) -> None:
-        """Look at the balance now and then; meanwhile, and in an outage, our own count tells."""
-        with contextlib.suppress(ResiFactoryError):
-            await answers.balances(self._session, _READ_SECONDS)
+    @property
+    def is_shared(self) -> bool:
+        """Whether others have to know what is spent here."""
+        return self._floor is not None
 
+    def lower(self, limit_bytes: int) -> None:
+        """Let no more than that be spent in all, from now on. It never becomes more by this."""
+        self.limit_bytes = min(limit_bytes, self.limit_bytes or limit_bytes)
+        if self.budget is not None:
+            self.budget.lower(self.limit_bytes)
+        self._set_limit()
 
-def claim(
-    connection: sqlite3.Connection,
-    key: str,
-    pool: str,
-    crawl: str,
-    *,
-    floor_bytes: int,
-    spent_bytes: int,
-    need_bytes: int,
-    holding_bytes: int,
-    now: float,
-) -> Grant:
-    """Renew a crawl's claim; return how much it may spend from now on.
+    # Requests
 
-    Args:
-        holding_bytes: Where its last claim ends. The crawl may spend up to there until it has this
-            answer: if that is further, the claim that others see stays there once more.
-    """
-    readings = records.get_history(connection, key).get(pool, [])
-    if not readings:
-        return Grant(0, may_grow=False)
-    spent = dict(
-        connection.execute(
-            "SELECT crawl, SUM(up + down) FROM spends WHERE pool = ? GROUP BY crawl", (pool,)
-        ).fetchall()
-    )
-    # What this crawl has spent since its last report is known here, and nowhere else.
-    unreported = spent_bytes - spent.get(crawl, 0)
-    left = left_bytes(readings, records.spent_by_pool(connection, key).get(pool, 0) + unreported)
-    connection.execute(
-        "DELETE FROM claims WHERE key = ? AND pool = ? AND at < ?",
-        (key, pool, now - _ALIVE_SECONDS),
-    )
-    others = [
-        Claim(until, spent.get(holder, 0))
-        for holder, until in connection.execute(
-            "SELECT crawl, until FROM claims WHERE key = ? AND pool = ? AND crawl <> ?",
-            (key, pool, crawl),
-        )
-    ]
-    given = grant(left - floor_bytes, others, need_bytes=need_bytes)
-    connection.execute(
-        "INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?)",
-        (key, pool, crawl, max(spent_bytes + given.count, holding_bytes), now),
-    )
-    return given
+    def ask(self, kind: str) -> Leave:
+        """Whether a request of that kind may leave now."""
+        budget = self.budget
+        if budget is None:
+            return Leave.GO
+        spent = self._meter.billed_bytes
+        leave = budget.ask(kind, spent)
+        if leave is not Leave.SPENT:
+            return leave
+        if self._may_grow():
+            self._need_bytes = max(self._need_bytes, budget.expected(kind))
+            return Leave.WAIT
+        return Leave.GO if budget.dare(spent) else Leave.SPENT
 
+    def reserve(self, kind: str) -> int:
+        """Set aside what a request that leaves now is expected to take; return how much."""
+        if self.budget is None:
+            return 0
+        reserved = self.budget.reserve(kind)
+        if self.budget.is_dared:
+            self._meter.limit_bytes = self.budget.cut_bytes
+        return reserved
 
-def drop(connection: sqlite3.Connection, key: str, pool: str, crawl: str) -> None:
-    """Give a claim back."""
-    connection.execute(
-        "DELETE FROM claims WHERE key = ? AND pool = ? AND crawl = ?", (key, pool, crawl)
-    )
+    def settle(self, reserved: int) -> None:
+        """A request is back, however it ended: what it had set aside is free again."""
+        if self.budget is not None and reserved:
+            self.budget.settle(reserved)
+            self._meter.limit_bytes = self.budget.cut_bytes
+
+    def learn(self, kind: str, taken: int) -> None:
+        """Remember what a request took, as far as it can be told apart from others."""
+        if self.budget is not None:
+            self.budget.learn(kind, taken, spent_bytes=self._meter.billed_bytes)
+
+    # Caps
+
+    def _may_grow(self) -> bool:
+        """Tell whether there is more above the floor than is claimed here."""
+        floor = self._floor
+        return floor is not None and self.bound_by is What.FLOOR and floor.may_grow
+
+    def _set_limit(self) -> None:
+        limit, self.bound_by = self.limit_bytes, What.SPENT
+        if self._floor is not None and (limit is None or self._floor.until_bytes < limit):
+            limit, self.bound_by = self._floor.until_bytes, What.FLOOR
+        if limit is None:
+            return
+        if self.budget is None:
+            self.budget = Budget(
+                limit, self.limit_bytes or limit, is_shared=self._floor is not None
+            )
+        self.budget.limit_bytes = limit
+        self._meter.limit_bytes = self.budget.cut_bytes
+
+    def _at_limit(self) -> None:
+        self._reached(self.bound_by)

@@ -132,7 +132,9 @@ class Passengers:
         """Give back what was set aside and not used."""
         reserved = self._reserved.pop(ride, 0)
         if self.budget is not None:
-            self.budget.settle(domain_of(target) or target, reserved, taken_bytes)
+            self.budget.settle(reserved)
+            if taken_bytes is not None:
+                self.budget.learn(domain_of(target) or target, taken_bytes)
         if taken_bytes is not None:
             self._vain_orders = 0
         self._freed.set()
