@@ -4,50 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.timer import Timer
 from textual.widgets import Footer
 
 from rf_core.prices import Price
-from rf_core.snapshot import Snapshot
 from rf_core.snapshot_source import Source
+from rf_tui.accounts import Desk
 from rf_tui.guest import bindings
-from rf_tui.handy import Handy, Places, looks_said, next_interval
+from rf_tui.handy import Places
 from rf_tui.keys import KEYS, Key
 from rf_tui.layout import Picture
-from rf_tui.poller import Poller
 from rf_tui.screens.help import HelpScreen
 from rf_tui.view import Looks, picture
+from rf_tui.watching import Watching
 from rf_tui.widgets.canvas import Canvas
 from rf_tui.widgets.filter_line import FilterLine
+from rf_tui.widgets.tab_line import TabLine
 
 _STEERING: Final = frozenset(
     {
-        "move",
-        "next_panel",
-        "open",
-        "step_back",
-        "filter",
-        "sort",
-        "targeting",
-        "seek",
-        "faster",
-        "copy",
-        "export",
-        "mask",
+        "move", "next_panel", "open", "step_back", "filter", "sort", "targeting",
+        "seek", "faster", "copy", "export", "mask", "account",
     }
-)
+)  # fmt: skip
 
 
-class MonitorApp(Handy):
+class MonitorApp(Watching):
     """A screen that is a function of the latest snapshot.
 
     Args:
-        source: Where snapshots come from.
+        source: Where snapshots come from; or several of them, each an account on a tab of its own.
         interval: Seconds between looks; None looks only when asked, for tests.
         title: Shown beside the name, such as `demo`.
         clock: Unix seconds, for ages.
@@ -63,7 +53,7 @@ class MonitorApp(Handy):
 
     def __init__(
         self,
-        source: Source,
+        source: Source | Sequence[Desk],
         *,
         interval: float | None = 1.0,
         title: str = "",
@@ -71,16 +61,14 @@ class MonitorApp(Handy):
         places: Places | None = None,
         prices: Sequence[Price] = (),
     ) -> None:
-        super().__init__(places or Places(), prices=prices, clock=clock)
-        self._poller = Poller(source)
-        self._interval = interval
-        self._ticking: Timer | None = None
+        desks = source if isinstance(source, Sequence) else [Desk("", source, prices)]
+        super().__init__(desks, places or Places(), interval=interval, clock=clock)
         self._label = title
-        self._paused_at: float | None = None
         self._drawn = Picture()
 
     def compose(self) -> ComposeResult:
         """One canvas, one footer, and a line to write in."""
+        yield TabLine()
         yield Canvas()
         yield FilterLine()
         yield Footer()
@@ -89,40 +77,16 @@ class MonitorApp(Handy):
         """Paint at once, then look."""
         self.mind_signals()
         self._paint()
-        self._look()
-        self._begin_ticking()
+        self.begin()
 
     def on_resize(self) -> None:
         """Draw for the new size, once the canvas knows it."""
         self.call_after_refresh(self._paint)
 
-    def _begin_ticking(self) -> None:
-        if self._ticking is not None:
-            self._ticking.stop()
-        if self._interval is not None:
-            self._ticking = self.set_interval(self._interval, self._tick)
-
     @property
     def label(self) -> str:
         """What stands beside the name."""
         return self._label
-
-    def _tick(self) -> None:
-        """Paint once a tick: what a look brought, or how old everything has got meanwhile."""
-        self.mind_size()
-        if self._paused_at is None:
-            self._look()
-        else:
-            self._paint()
-
-    def _look(self) -> None:
-        self.run_worker(self._show(self._poller.look), group="look")
-
-    async def _show(self, ask: Callable[[], Awaitable[Snapshot | None]]) -> None:
-        snapshot = await ask()
-        if snapshot is not None and self._paused_at is None:
-            self._snapshot = snapshot
-        self._paint()
 
     def _paint(self) -> None:
         canvas = self._canvas()
@@ -134,12 +98,13 @@ class MonitorApp(Handy):
             paused_for=None if self._paused_at is None else now - self._paused_at,
             asking=self._poller.refreshing,
             label=f"{self.label} masked".strip() if self.amounts.hidden else self.label,
-            late_after=8.0 + 2 * (self._interval or 0.0),
+            late_after=8.0 + 2 * self._beat.seconds(self._interval or 0.0),
             where=self._where,
             amounts=self.amounts,
         )
         self._drawn = picture(self.snapshot, canvas.size.width, canvas.size.height, looks)
         canvas.show(self._drawn.lines)
+        self._paint_tabs()
 
     def _canvas(self) -> Canvas | None:
         screens = self.screen_stack
@@ -204,27 +169,6 @@ class MonitorApp(Handy):
     def action_help(self) -> None:
         """Show the keys and the words."""
         self.push_screen(HelpScreen(self.keys))
-
-    def action_pause(self) -> None:
-        """Freeze the picture, or go on."""
-        self._paused_at = self._clock() if self._paused_at is None else None
-        self._paint()
-        if self._paused_at is None:
-            self._look()
-
-    def action_refresh_now(self) -> None:
-        """Ask the API now; a frozen picture goes on with it."""
-        if self._paused_at is not None:
-            self.action_pause()
-        self.run_worker(self._show(self._poller.refresh), group="refresh")
-        self.call_later(self._paint)
-
-    def action_interval(self, step: int) -> None:
-        """Look less often, or more often."""
-        if self._interval is not None:
-            self._interval = next_interval(self._interval, step)
-            self._begin_ticking()
-            self._say(looks_said(self._interval))
 
     def action_leave(self) -> None:
         """Leave, unasked."""

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from textual.theme import Theme
 
-from rf_core.prices import Price
 from rf_core.snapshot import Snapshot
 from rf_core.units import format_seconds
 from rf_tui import exporting, preferences, taking
+from rf_tui.accounts import Desk
 from rf_tui.amounts import UNITS, Amounts
 from rf_tui.guest import Guest
 from rf_tui.masking import Mask
@@ -46,27 +46,29 @@ class Handy(Guest):
     """A screen of which a person may choose the looks, and take copies.
 
     Args:
+        desks: The accounts; the first is shown.
         places: Where files go.
-        prices: What a gigabyte costs, for amounts in dollars.
         clock: Unix seconds, for ages.
     """
 
     def __init__(
         self,
+        desks: Sequence[Desk],
         places: Places,
         *,
-        prices: Sequence[Price] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(places.reports)
+        self._desks = tuple(desks)
+        self._desk = self._desks[0]
         self._places = places
-        self._prices = prices
         self._clock = clock
-        self._snapshot = Snapshot(taken_at=clock())
         self._chosen = preferences.load(places.preferences)
         self._unkept: preferences.Preferences | None = None
         self._mask = Mask()
-        self._where = Whereabouts(sorts=self._chosen.sorts)
+        for desk in self._desks:
+            desk.snapshot = Snapshot(taken_at=clock())
+            desk.where = Whereabouts(sorts=self._chosen.sorts)
         self.register_theme(Theme(**HIGH_CONTRAST))
         if not self.no_color and self._chosen.theme in self.available_themes:
             self.theme = self._chosen.theme
@@ -85,6 +87,22 @@ class Handy(Guest):
         raise NotImplementedError
 
     @property
+    def _snapshot(self) -> Snapshot:
+        return self._desk.snapshot
+
+    @_snapshot.setter
+    def _snapshot(self, snapshot: Snapshot) -> None:
+        self._desk.snapshot = snapshot
+
+    @property
+    def _where(self) -> Whereabouts:
+        return self._desk.where
+
+    @_where.setter
+    def _where(self, where: Whereabouts) -> None:
+        self._desk.where = where
+
+    @property
     def snapshot(self) -> Snapshot:
         """What is shown, masked if it is to be."""
         return self._mask.covered(self._snapshot) if self._chosen.masked else self._snapshot
@@ -94,7 +112,7 @@ class Handy(Guest):
         """How amounts are printed."""
         return Amounts(
             self._chosen.unit,
-            self._prices,
+            self._desk.costs,
             datetime.fromtimestamp(self._clock(), UTC).date(),
             hidden=self._chosen.masked,
         )
@@ -125,8 +143,9 @@ class Handy(Guest):
         masked = not self._chosen.masked
         if masked:
             self.clear_notifications()  # they may name what is masked from now on
-            self._mask.covered(self._snapshot)
-        self._where = (self._mask.moved_in if masked else self._mask.moved_out)(self._where)
+        move = self._mask.moved_in if masked else self._mask.moved_out
+        for desk in self._desks:
+            desk.where = move(desk.where)
         self._choose(replace(self._chosen, masked=masked))
         self._say(
             "Masked: pools, domains, spiders, names, amounts; in copies and pictures, too."

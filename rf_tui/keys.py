@@ -72,6 +72,8 @@ KEYS: Final = (
     Key("monitor.picture", "i", "picture", "Picture", "the screen as an SVG", False),
     Key("monitor.mask", "m", "mask", "Mask", "mask names and amounts, for others' eyes", False),
     Key("monitor.units", "u", "units", "Units", "amounts in GB, GiB, MB, bytes, dollars", False),
+    Key("monitor.account", "n", "account(1)", "Account", "the next account, of several", False),
+    Key("monitor.account_before", "N", "account(-1)", "Account", "the one before it", False),
     Key("monitor.rarer", "greater_than_sign", "interval(1)", "Rarer", "look less often", False),
     Key("monitor.oftener", "less_than_sign", "interval(-1)", "Oftener", "look more often", False),
     Key("monitor.quit", "q,ctrl+q,ctrl+c", "leave", "Quit", "leave, unasked"),

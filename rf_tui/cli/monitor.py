@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from rf_core.io.configuration import load_settings
+from rf_core.io.configuration import load_settings, profile_names, state_folder
 from rf_core.io.session import Session
 from rf_core.io.sources import LiveSource
+from rf_core.settings import Settings
 from rf_core.snapshot import Finding, Snapshot
 from rf_tui.cells import plain
 from rf_tui.cli.exit_codes import ExitCode
-from rf_tui.cli.opening import json_option, profile_option
+from rf_tui.cli.opening import json_option
 from rf_tui.cli.output import print_json
 from rf_tui.cli.recorder import FILE, replay_file
 from rf_tui.cli.teaching import taught
@@ -34,8 +37,16 @@ _REFUSED = frozenset({"key_refused", "account_disabled"})
     ("rf --once", "one look, for a script or a screen reader"),
     ("rf --plain --interval 10 >> drain.log", "a line every ten seconds"),
     ("rf --json | jq '.pools[].left_bytes'", "one look as one object"),
+    ("rf --profile shop --profile press", "two accounts, a tab each; n shows the next"),
 )
-@profile_option
+@click.option(
+    "--profile",
+    "profiles",
+    metavar="NAME",
+    multiple=True,
+    help="Profile of config.toml; else RF_PROFILE. Several: a tab each.",
+)
+@click.option("--all-profiles", is_flag=True, help="Every profile there is, a tab each.")
 @click.option("--plain", "as_plain", is_flag=True, help="A line per tick, for pipes.")
 @click.option("--once", is_flag=True, help="One frame, then exit.")
 @json_option
@@ -57,7 +68,8 @@ _REFUSED = frozenset({"key_refused", "account_disabled"})
 )
 def monitor(
     *,
-    profile: str | None = None,
+    profiles: Sequence[str] = (),
+    all_profiles: bool = False,
     as_plain: bool = False,
     once: bool = False,
     as_json: bool = False,
@@ -74,19 +86,21 @@ def monitor(
     """
     if recording is not None:
         return replay_file(recording, as_plain=as_plain, once=once, as_json=as_json)
-    settings = load_settings(profile=profile)
-    settings.require_key()
     live = not (once or as_plain or as_json)
+    names = _accounts(profiles, all_profiles=all_profiles, live=live)
+    settings = None if names[1:] else _settings(names)
     if web:
         if not live:
             raise click.UsageError(
                 "--web is the live dashboard: leave out --once, --plain, --json."
             )
         require_dashboard()
-        chosen = ["--interval", str(interval)]
-        return serve_monitor(port, [*chosen, *(["--profile", profile] if profile else [])])
+        chosen = [option for name in names for option in ("--profile", name)]
+        return serve_monitor(port, ["--interval", str(interval), *chosen])
 
     async def watch() -> int:
+        if settings is None:
+            return await _show_accounts(names, interval)
         async with Session(settings, holder="monitor") as session:
             if live:
                 return await _show(session, interval)
@@ -101,6 +115,26 @@ def monitor(
     return asyncio.run(watch())
 
 
+def _accounts(profiles: Sequence[str], *, all_profiles: bool, live: bool) -> tuple[str, ...]:
+    """Name the profiles that are asked for, each once; nothing is the one that settings choose.
+
+    Raises:
+        click.UsageError: there are none, or several where only one can be shown.
+    """
+    names = tuple(dict.fromkeys(profile_names() if all_profiles else profiles))
+    if all_profiles and not names:
+        raise click.UsageError("There is no profile in config.toml.")
+    if names[1:] and not live:
+        raise click.UsageError("Only the live dashboard shows several accounts: name one profile.")
+    return names
+
+
+def _settings(names: Sequence[str]) -> Settings:
+    settings = load_settings(profile=names[0] if names else None)
+    settings.require_key()
+    return settings
+
+
 async def _show(session: Session, interval: float) -> int:
     from rf_tui.app import MonitorApp  # noqa: PLC0415 - loads Textual
     from rf_tui.handy import Places  # noqa: PLC0415 - same
@@ -112,6 +146,26 @@ async def _show(session: Session, interval: float) -> int:
     places = Places(reports=folder, preferences=folder / FILE_NAME)
     app = MonitorApp(source, interval=interval, places=places, prices=session.settings.prices)
     await app.run_async()
+    return app.return_code or ExitCode.DONE
+
+
+async def _show_accounts(names: Sequence[str], interval: float) -> int:
+    """Show several: one that cannot be opened says so on its tab, and hurts no other."""
+    from rf_tui.accounts import Desk, Profile  # noqa: PLC0415 - only where there are several
+    from rf_tui.app import MonitorApp  # noqa: PLC0415 - loads Textual
+    from rf_tui.handy import Places  # noqa: PLC0415 - same
+    from rf_tui.preferences import FILE_NAME  # noqa: PLC0415 - same
+
+    folder = state_folder()
+    async with contextlib.AsyncExitStack() as closing:
+        desks = []
+        for name in names:
+            profile = Profile(name)
+            closing.push_async_callback(profile.aclose)
+            desks.append(Desk(name, profile))
+        places = Places(reports=folder, preferences=folder / FILE_NAME)
+        app = MonitorApp(desks, interval=interval, places=places)
+        await app.run_async()
     return app.return_code or ExitCode.DONE
 
 

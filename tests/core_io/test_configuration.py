@@ -13,7 +13,7 @@ from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
 
 from rf_core.errors import InsecureAddressError, InvalidKeyError, MissingKeyError, SettingsError
-from rf_core.io.configuration import load_settings
+from rf_core.io.configuration import load_settings, profile_names
 from rf_core.prices import Price
 from rf_core.redaction import mask_key, redact
 
@@ -378,3 +378,22 @@ def test_a_price_that_is_none_is_a_sentence_with_an_example(load, config):
     with pytest.raises(SettingsError, match="written as") as failed:
         load(profile="work")
     assert "per_gb = 3.50" in failed.value.way_out
+
+
+def test_where_several_are_open_the_profile_goes_before_the_environment(load, config):
+    config.write_text(
+        '[profiles.work]\nkey = "env:WORK"\nbase_url = "https://work.example"\n[profiles.home]\n'
+    )
+    env = {"WORK": KEY, "RF_API_KEY": "rf_live_other", "RF_BASE_URL": "https://env.example"}
+    work = load(env, profile="work", profile_first=True)
+    assert work.require_key().reveal() == KEY
+    assert work.base_url == "https://work.example"
+    home = load(env, profile="home", profile_first=True)
+    assert home.require_key().reveal() == "rf_live_other"
+    assert home.base_url == "https://env.example"
+
+
+def test_profiles_are_named_in_the_files_order(config):
+    assert profile_names({"RF_CONFIG": str(config)}) == ()
+    config.write_text("[profiles.work]\n[profiles.home]\n")
+    assert profile_names({"RF_CONFIG": str(config)}) == ("work", "home")

@@ -25,12 +25,20 @@ from rf_core.settings import (
 from rf_core.variables import PROFILE_KEYS
 
 _APP: Final = "resifactory"
+_VARIABLE_OF: Final = {
+    "key": "RF_API_KEY",
+    "key_prefix": "RF_KEY_PREFIX",
+    "base_url": "RF_BASE_URL",
+    "store": "RF_STORE",
+}
+"""Key of a profile → the variable that says the same."""
 
 
 def load_settings(
     *,
     profile: str | None = None,
     environ: Mapping[str, str] | None = None,
+    profile_first: bool = False,
     **flags: str | None,
 ) -> Settings:
     """Read the settings of one account.
@@ -38,56 +46,87 @@ def load_settings(
     Args:
         profile: Name of a profile; else `RF_PROFILE`, else the file's top level.
         environ: The environment; the process's own by default.
+        profile_first: Whether what the profile says goes before the environment, as where several
+            of them are open at once.
         flags: `key`, `key_prefix`, `base_url`, `store`: given ones win over everything.
 
     Raises:
         SettingsError: a file or a value cannot be used, with the way out.
     """
     try:
-        return _load(profile, os.environ if environ is None else environ, flags)
+        return _load(
+            profile,
+            os.environ if environ is None else environ,
+            flags,
+            profile_first=profile_first,
+        )
     except BaseException as error:  # noqa: BLE001 - raised again below
         failure = without_frames(error)
     flags.clear()
     raise failure  # out here: no variable of what it came through holds the key
 
 
-def _load(profile: str | None, env: Mapping[str, str], flags: Mapping[str, str | None]) -> Settings:
+def profile_names(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Name the profiles that there are, in the file's order.
+
+    Raises:
+        SettingsError: the file cannot be used.
+    """
+    document = _document(_config_path(os.environ if environ is None else environ))
+    profiles = document.get("profiles")
+    return tuple(profiles) if isinstance(profiles, dict) else ()
+
+
+def state_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """Where this machine's state is kept, whichever the account."""
+    env = os.environ if environ is None else environ
+    return Path(env.get("RF_STATE_DIR") or platformdirs.user_state_path(_APP))
+
+
+def _config_path(env: Mapping[str, str]) -> Path:
+    return Path(env.get("RF_CONFIG") or platformdirs.user_config_path(_APP) / "config.toml")
+
+
+def _load(
+    profile: str | None,
+    env: Mapping[str, str],
+    flags: Mapping[str, str | None],
+    *,
+    profile_first: bool,
+) -> Settings:
     name = profile or env.get("RF_PROFILE") or None
-    config_path = Path(env.get("RF_CONFIG") or platformdirs.user_config_path(_APP) / "config.toml")
+    config_path = _config_path(env)
     document, warnings = _profile(config_path, name)
     table = {key: str(value) for key, value in document.items() if key in PROFILE_KEYS}
-    base_url = flags.get("base_url") or env.get("RF_BASE_URL") or table.get("base_url")
-    store = flags.get("store") or env.get("RF_STORE") or table.get("store") or "local"
+    said = {key: value for key in PROFILE_KEYS if (value := env.get(_VARIABLE_OF.get(key, "")))}
+    if profile_first:
+        said = {key: value for key, value in said.items() if key not in table}
+    base_url = flags.get("base_url") or said.get("base_url") or table.get("base_url")
+    store = flags.get("store") or said.get("store") or table.get("store") or "local"
     if store != "local":
         message = f"RF_STORE {printable(store)!r} is not in this version."
         raise SettingsError(message, way_out="Leave it out: state is shared on this machine.")
-    prefix = flags.get("key_prefix") or env.get("RF_KEY_PREFIX") or table.get("key_prefix")
+    prefix = flags.get("key_prefix") or said.get("key_prefix") or table.get("key_prefix")
     know_prefix(prefix := check_prefix(prefix or KEY_PREFIX))
-    raw_key = flags.get("key") or env.get("RF_API_KEY")
+    raw_key = flags.get("key") or said.get("key")
     if not raw_key and table.get("key"):
         raw_key = _key_of_profile(table["key"], config_path, env)
-    key, said = clean_key(raw_key, prefix=prefix) if raw_key else (None, ())
+    key, repaired = clean_key(raw_key, prefix=prefix) if raw_key else (None, ())
     return Settings(
         base_url=check_base_url(base_url or DEFAULT_BASE_URL),
         key=key,
         cache_dir=Path(env.get("RF_CACHE_DIR") or platformdirs.user_cache_path(_APP)),
-        state_dir=Path(env.get("RF_STATE_DIR") or platformdirs.user_state_path(_APP)),
+        state_dir=state_folder(env),
         profile=name,
         store=store,
-        warnings=(*warnings, *said),
+        warnings=(*warnings, *repaired),
         prices=read_prices(document.get("prices", [])),
     )
 
 
 def _profile(path: Path, name: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return what a profile says, and what should be said of it."""
-    try:
-        document = tomllib.loads(read_private(path, secret=False))
-    except FileNotFoundError:
-        document = {}
-    except tomllib.TOMLDecodeError as error:
-        message = f"{path} is not TOML: {error}."
-        raise SettingsError(message, way_out="Mend that line.") from error
+    document = _document(path)
     table: Any = document
     if name is not None:
         profiles = document.get("profiles", {})
@@ -102,6 +141,16 @@ def _profile(path: Path, name: str | None) -> tuple[dict[str, Any], tuple[str, .
         if key not in PROFILE_KEYS and not isinstance(value, dict)
     )
     return dict(table), warnings
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(read_private(path, secret=False))
+    except FileNotFoundError:
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        message = f"{path} is not TOML: {error}."
+        raise SettingsError(message, way_out="Mend that line.") from error
 
 
 def _key_of_profile(reference: str, path: Path, env: Mapping[str, str]) -> str:

@@ -1,0 +1,133 @@
+"""Several accounts in one monitor: each has a session, a page and choices of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from rf_core.errors import ResiFactoryError
+from rf_core.io.clock import SystemClock
+from rf_core.io.configuration import load_settings
+from rf_core.io.session import Session
+from rf_core.io.sources import LiveSource
+from rf_core.prices import Price
+from rf_core.redaction import printable
+from rf_core.snapshot import Finding, Snapshot
+from rf_core.snapshot_source import Source
+from rf_tui.places import Whereabouts
+from rf_tui.poller import Poller
+
+State = Literal["reading", "well", "warning", "error"]
+
+MARKS: Final[dict[State, str]] = {"reading": "…", "well": "●", "warning": "!", "error": "✗"}
+"""How an account is, by a sign and not by its colour alone."""
+
+
+class Profile:
+    """The account of a profile as a source. One that cannot be opened says why, and what to do.
+
+    Args:
+        name: Of the profile.
+        patience_seconds: How long its very first snapshot may wait for answers.
+    """
+
+    def __init__(self, name: str, *, patience_seconds: float = 0.0) -> None:
+        self._name = name
+        self._patience_seconds = patience_seconds
+        self._clock = SystemClock()
+        self._session: Session | None = None
+        self._live: LiveSource | None = None
+        self._why: ResiFactoryError | None = None
+        self._tried_at = 0.0
+        self.prices: tuple[Price, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Profile {self._name} {self._session or 'not open'}>"
+
+    async def snapshot(self) -> Snapshot:
+        """Return what is known, or why nothing is."""
+        if self._live is None and self._why is None:
+            await self._open()
+        return await self._live.snapshot() if self._live else self._closed()
+
+    async def refresh(self) -> Snapshot:
+        """Ask for everything; what could not be opened is tried again."""
+        if self._live is None:
+            await self._open()
+        return await self._live.refresh() if self._live else self._closed()
+
+    async def aclose(self) -> None:
+        """Close the session. Repeatable."""
+        session, self._session, self._live = self._session, None, None
+        if session is not None:
+            await session.aclose()
+
+    async def _open(self) -> None:
+        self._tried_at = self._clock.wall()
+        try:
+            settings = load_settings(profile=self._name, profile_first=True)
+            session = Session(settings, holder="monitor", clock=self._clock)
+            await session.__aenter__()
+        except ResiFactoryError as error:
+            self._why = error
+            return
+        self._why = None
+        self.prices = settings.prices
+        self._session = session
+        self._live = LiveSource(session, patience_seconds=self._patience_seconds)
+
+    def _closed(self) -> Snapshot:
+        why = self._why or ResiFactoryError("It is closed.")
+        way_out = f"{why.way_out} Then press r.".strip()
+        finding = Finding("error", "not_open", why.message, way_out, self._tried_at)
+        return Snapshot(self._clock.wall(), findings=(finding,))
+
+
+@dataclass
+class Desk:
+    """What the monitor holds of one account.
+
+    Attributes:
+        name: The profile's; "" where there is only one.
+        snapshot: The last one.
+        where: Where a person is in it.
+        paused_at: When its picture was frozen, or None.
+    """
+
+    name: str
+    source: Source
+    prices: Sequence[Price] = ()
+    snapshot: Snapshot = field(default_factory=lambda: Snapshot(taken_at=0.0))
+    where: Whereabouts = field(default_factory=Whereabouts)
+    paused_at: float | None = None
+
+    def __post_init__(self) -> None:
+        self.poller = Poller(self.source)
+
+    @property
+    def costs(self) -> Sequence[Price]:
+        """What a gigabyte costs; a profile knows it once it is open."""
+        return self.source.prices if isinstance(self.source, Profile) else self.prices
+
+    @property
+    def state(self) -> State:
+        """How the account is."""
+        worst = {finding.severity for finding in self.snapshot.findings}
+        if "error" in worst:
+            return "error"
+        if "warning" in worst:
+            return "warning"
+        return "well" if self.snapshot.balance_at is not None else "reading"
+
+    def sorted_like(self, other: Desk) -> None:
+        """Take over the orders of another's tables: they are a person's, not an account's."""
+        self.where = replace(self.where, sorts=other.where.sorts)
+
+
+def tab_words(desks: Sequence[Desk], names: Sequence[str], at: int) -> list[tuple[str, bool]]:
+    """What each tab says, and whether it is the one that is shown."""
+    return [
+        (f" {MARKS[desk.state]} {printable(name, 24)} ", number == at)
+        for number, (desk, name) in enumerate(zip(desks, names, strict=True))
+    ]
