@@ -15,6 +15,8 @@ from rf_core.prices import Price
 from rf_core.redaction import printable
 from rf_core.snapshot import Finding, Snapshot
 from rf_core.snapshot_source import Source
+from rf_tui.making import Generates
+from rf_tui.order_form import Form
 from rf_tui.places import Whereabouts
 from rf_tui.poller import Poller
 
@@ -41,6 +43,11 @@ class Profile:
         self._why: ResiFactoryError | None = None
         self._tried_at = 0.0
         self.prices: tuple[Price, ...] = ()
+
+    @property
+    def generates(self) -> Generates | None:
+        """Who sends its orders, once it is open."""
+        return self._session
 
     def __repr__(self) -> str:
         return f"<Profile {self._name} {self._session or 'not open'}>"
@@ -90,20 +97,33 @@ class Desk:
 
     Attributes:
         name: The profile's; "" where there is only one.
+        generates: Who sends its orders; without it nothing can be ordered.
         snapshot: The last one.
         where: Where a person is in it.
         paused_at: When its picture was frozen, or None.
+        form: The order that is being written, if one is.
     """
 
     name: str
     source: Source
     prices: Sequence[Price] = ()
+    generates: Generates | None = None
     snapshot: Snapshot = field(default_factory=lambda: Snapshot(taken_at=0.0))
     where: Whereabouts = field(default_factory=Whereabouts)
     paused_at: float | None = None
+    form: Form | None = None
 
     def __post_init__(self) -> None:
         self.poller = Poller(self.source)
+
+    @property
+    def orders(self) -> Generates | None:
+        """Who sends its orders, if anybody does; a profile has somebody once it is open."""
+        return self.source.generates if isinstance(self.source, Profile) else self.generates
+
+    def keep(self, form: Form) -> None:
+        """Keep what is being written, for when the generator opens again."""
+        self.form = form
 
     @property
     def costs(self) -> Sequence[Price]:

@@ -18,6 +18,8 @@ from rf_tui.guest import bindings
 from rf_tui.handy import Places
 from rf_tui.keys import KEYS, Key
 from rf_tui.layout import Picture
+from rf_tui.making import Generates
+from rf_tui.screens.generator import GeneratorScreen
 from rf_tui.screens.help import HelpScreen
 from rf_tui.view import Looks, picture
 from rf_tui.watching import Watching
@@ -28,7 +30,7 @@ from rf_tui.widgets.tab_line import TabLine
 _STEERING: Final = frozenset(
     {
         "move", "next_panel", "open", "step_back", "filter", "sort", "targeting",
-        "seek", "faster", "copy", "export", "mask", "account",
+        "generate", "seek", "faster", "copy", "export", "mask", "account",
     }
 )  # fmt: skip
 
@@ -43,6 +45,7 @@ class MonitorApp(Watching):
         clock: Unix seconds, for ages.
         places: Where files go.
         prices: What a gigabyte costs, for amounts in dollars.
+        generates: Who sends orders; without it nothing can be ordered from here.
     """
 
     CSS_PATH = "app.tcss"
@@ -60,8 +63,9 @@ class MonitorApp(Watching):
         clock: Callable[[], float] = time.time,
         places: Places | None = None,
         prices: Sequence[Price] = (),
+        generates: Generates | None = None,
     ) -> None:
-        desks = source if isinstance(source, Sequence) else [Desk("", source, prices)]
+        desks = source if isinstance(source, Sequence) else [Desk("", source, prices, generates)]
         super().__init__(desks, places or Places(), interval=interval, clock=clock)
         self._label = title
         self._drawn = Picture()
@@ -112,6 +116,8 @@ class MonitorApp(Watching):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
         """Nothing is chosen, opened or written behind what lies over the picture."""
+        if action == "generate" and self._desk.orders is None:
+            return False
         return not (action in _STEERING and len(self.screen_stack) > 1)
 
     def action_move(self, step: int) -> None:
@@ -134,6 +140,16 @@ class MonitorApp(Watching):
     def action_targeting(self) -> None:
         """Show what an order may name."""
         self._go(self._where.went("targeting"))
+
+    def action_generate(self) -> None:
+        """Order credentials; not under the mask, which names of pools are typed through."""
+        if self._chosen.masked:
+            self._say("The generator names pools: m takes the mask off first.", wrong=True)
+        elif (generates := self._desk.orders) is not None:
+            desk = self._desk
+            self.push_screen(
+                GeneratorScreen(generates, lambda: desk.snapshot, form=desk.form, keep=desk.keep)
+            )
 
     def action_sort(self) -> None:
         """Sort the table of the row that is chosen, or else the last one, by its next column."""
@@ -168,7 +184,8 @@ class MonitorApp(Watching):
 
     def action_help(self) -> None:
         """Show the keys and the words."""
-        self.push_screen(HelpScreen(self.keys))
+        has = self._desk.orders is not None
+        self.push_screen(HelpScreen([key for key in self.keys if has or key.action != "generate"]))
 
     def action_leave(self) -> None:
         """Leave, unasked."""

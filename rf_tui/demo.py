@@ -69,7 +69,7 @@ class Tour:
     ) -> None:
         self.source = LiveSource(session, reads_share=_READS_SHARE)
         self._sandbox = sandbox
-        self._session = session
+        self.session = session
         self._log = folder / "crawl.log"
         self._folder = folder
         self._env = env
@@ -122,7 +122,7 @@ class Tour:
     async def finish(self) -> Outcome:
         """Stop the crawl the gentle way and compare the counts."""
         code = await asyncio.get_running_loop().run_in_executor(None, self._stop_crawl)
-        crawls = await self._session.crawls()
+        crawls = await self.session.crawls()
         rows = self._sandbox.traffic()["traffic"]
         return Outcome(
             report=crawls[0] if crawls else None,

@@ -49,6 +49,7 @@ KEYS: Final = (
         False,
     ),
     Key("monitor.targeting", "t", "targeting", "Targeting", "what an order may name today"),
+    Key("monitor.generate", "g", "generate", "Generate", "order credentials; asks before it sends"),
     Key("monitor.help", "question_mark,f1", "help", "Help", "show this"),
     Key("monitor.pause", "p,space", "pause", "Pause", "freeze the picture, or let it go on"),
     Key("monitor.refresh", "r", "refresh_now", "Refresh", "ask the API now instead of when due"),
@@ -97,6 +98,23 @@ REPLAY_KEYS: Final = (
 )
 """Those that a recording has besides."""
 
+GENERATOR_KEYS: Final = (
+    Key("generate.up", "up,shift+tab", "field(-1)", "Up", "the field above", False),
+    Key("generate.down", "down,tab", "field(1)", "Down", "the field below", False),
+    Key("generate.before", "left", "choice(-1)", "Before", "the valid value before", False),
+    Key("generate.after", "right", "choice(1)", "Value", "the next valid value"),
+    Key("generate.clear", "ctrl+u", "clear", "Clear", "empty the field"),
+    Key("generate.enter", "enter", "enter", "Enter", "the next field; at the end ask, then send"),
+    Key(
+        "generate.copy", "c", "copy", "Copy", "credentials, as many as a terminal's clipboard takes"
+    ),
+    Key("generate.export", "x", "export", "Write", "all of them to the file; only you can read it"),
+    Key("generate.reveal", "v", "reveal", "Show", "user names and passwords, or mask them again"),
+    Key("generate.format", "f", "format", "Format", "write them in the next format"),
+    Key("generate.back", "escape", "step_back", "Back", "give up, back to the form, leave"),
+)
+"""Those of the generator, which has letters for itself while somebody writes."""
+
 
 def spoken(keys: str) -> str:
     """Write a binding's keys for a person."""
@@ -105,7 +123,7 @@ def spoken(keys: str) -> str:
         "left": "←", "right": "→", "shift+left": "Shift+←", "shift+right": "Shift+→",
         "plus": "+", "minus": "-", "less_than_sign": "<", "greater_than_sign": ">",
         "enter": "Enter", "tab": "Tab", "up": "↑", "down": "↓",
-        "home": "Home", "end": "End",
+        "home": "Home", "end": "End", "shift+tab": "Shift+Tab",
     }  # fmt: skip
     return ", ".join(
         names.get(key, f"Ctrl+{key[-1].upper()}" if key.startswith("ctrl+") else key)

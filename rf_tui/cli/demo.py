@@ -60,7 +60,7 @@ async def _live(seconds: float | None) -> int:
     from rf_tui.demo import summary_lines, tour  # noqa: PLC0415 - loads the sandbox
 
     async with tour() as running:
-        app = MonitorApp(running.source, title="demo")
+        app = MonitorApp(running.source, title="demo", generates=running.session)
         tasks = [asyncio.create_task(running.keep_topped_up())]
         tasks.append(asyncio.create_task(running.top_up_after(20.0)))
         if seconds is not None:

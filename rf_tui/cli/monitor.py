@@ -143,8 +143,13 @@ async def _show(session: Session, interval: float) -> int:
     # What is stored is shown at once, with its age, and not held back until there is better.
     source = LiveSource(session, patience_seconds=0.0)
     folder = session.settings.state_dir
-    places = Places(reports=folder, preferences=folder / FILE_NAME)
-    app = MonitorApp(source, interval=interval, places=places, prices=session.settings.prices)
+    app = MonitorApp(
+        source,
+        interval=interval,
+        places=Places(reports=folder, preferences=folder / FILE_NAME),
+        prices=session.settings.prices,
+        generates=session,
+    )
     await app.run_async()
     return app.return_code or ExitCode.DONE
 

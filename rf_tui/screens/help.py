@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from rf_tui.keys import Key, spoken
+from rf_tui.keys import GENERATOR_KEYS, Key, spoken
 
 _WORDS: Final = (
     ("left", "the provider's last balance, less what crawls of this machine spent since"),
@@ -61,11 +61,15 @@ class HelpScreen(ModalScreen[None]):
         words.update(help_text(self._keys, min(_WIDEST, self.size.width) - _FRAME))
 
 
-def help_text(shown: Iterable[Key], width: int) -> str:
+def help_text(shown: Sequence[Key], width: int) -> str:
     """The text of the help, drawn from the tables, in lines of that many cells."""
     keys = [(spoken(key.keys), key.meaning) for key in shown]
     keys.append(("Ctrl+P", "command palette: themes, keys, a picture of the screen"))
-    lines = ["KEYS", "", *_entries(keys, width), "", "WORDS", "", *_entries(_WORDS, width)]
+    lines = ["KEYS", "", *_entries(keys, width)]
+    if any(key.action == "generate" for key in shown):
+        ordering = [(spoken(key.keys), key.meaning) for key in GENERATOR_KEYS]
+        lines += ["", "IN THE GENERATOR", "", *_entries(ordering, width)]
+    lines += ["", "WORDS", "", *_entries(_WORDS, width)]
     return "\n".join([*lines, "", "Esc closes this; arrows scroll it."])
 
 
