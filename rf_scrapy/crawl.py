@@ -6,6 +6,7 @@ import logging
 import secrets
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
@@ -18,6 +19,7 @@ from rf_core.meter import Meter
 from rf_core.redaction import mask_key
 from rf_core.verdicts import Rule, What, Who, judge
 from rf_scrapy import compat
+from rf_scrapy.budgets import budget_name
 from rf_scrapy.components import Component
 from rf_scrapy.flights import Flight, Flights
 from rf_scrapy.parking import Parking
@@ -57,7 +59,7 @@ class Crawl:
         self.meter: Meter = Meter()
         self.guard: Guard = Guard(
             self.meter,
-            budget_bytes=self.settings.budget,
+            cap=self.settings.budget,
             floor_bytes=self.settings.floor,
             reached=self._reached,
         )
@@ -92,10 +94,11 @@ class Crawl:
         supply.session = await Session(
             account, holder=f"crawl {spider}", clock=supply.clock
         ).__aenter__()
+        self.guard.price(supply.session)
         if self.crawler.settings.get("RF_ROTATE") == "session":
             await supply.check_sessions()
         await supply.order()
-        await self.guard.open(supply.session, supply.pool, self.id)
+        await self._open_guard(supply.session)
         limits = RelayLimits(requests_each=self.settings.rotate)
         relay = Relay(supply.lanes, self.meter, limits=limits)
         try:
@@ -103,7 +106,22 @@ class Crawl:
         except OSError as error:
             message = f"The relay cannot listen on 127.0.0.1: {error.strerror}."
             raise TransportError(message, sent=False) from error
-        self.relay = supply.relay = relay
+        self.relay = supply.relay = self.guard.relay = relay
+
+    async def _open_guard(self, session: Session) -> None:
+        spider = self.crawler.spider.name if self.crawler.spider else ""
+        name = budget_name(self.crawler.settings, spider, self.settings.budget_name)
+        begun = await self.guard.open(session, self.supply.pool, self.id, name)
+        cap = self.guard.cap
+        if cap is not None and (begun.others or begun.spent):
+            logger.info(
+                "RF_BUDGET of %s goes on where it stands: %s are spent, or were drawn by what was "
+                "killed, and %d %s from it now.",
+                name.text,
+                replace(cap, amount=begun.spent),
+                begun.others,
+                "other process draws" if begun.others == 1 else "other processes draw",
+            )
 
     async def close(self) -> None:
         """Close the relay, then the account. Repeatable."""
@@ -111,7 +129,7 @@ class Crawl:
         self.top_ups.close()
         if self.relay is not None:
             await self.relay.close()
-        await self.guard.close()
+        await self.guard.close(is_done=self.finish_reason == "finished")
         session, self.supply.session = self.supply.session, None
         if session is not None:
             await session.aclose()
@@ -178,10 +196,8 @@ class Crawl:
         return self.meter.tunnels + self.meter.exchanges
 
     def _reached(self, cap: What) -> None:
-        """A cap's last byte has come: what is on its way is cut, and nothing else starts."""
+        """A cap's last byte has come: what was on its way is cut, and nothing else starts."""
         self.stop(judge(Who.OURSELVES, cap).reason)
-        if self.relay is not None:
-            self.relay.cut()
 
     def stop(self, reason: str) -> None:
         """Close the spider, once, with our reason."""

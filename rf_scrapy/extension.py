@@ -162,9 +162,9 @@ class CrawlReporter:
             write_stats(self._crawl)
             try:
                 await self._crawl.telemetry.publish()
-                await self._crawl.guard.renew()
+                await self._crawl.guard.renew(is_tick=True)
             except StateError as error:
-                if self._crawl.guard.is_shared:
+                if self._crawl.guard.keeps_floor:
                     logger.error("%s Without it RF_FLOOR cannot be kept: the crawl ends.", error)
                     self._crawl.stop("rf_floor_reached")
                     return
@@ -179,6 +179,6 @@ def closing_line(crawl: Crawl) -> str:
         crawl.meter,
         pool=crawl.supply.pool,
         proxies=crawl.supply.lanes.used,
-        budget_bytes=crawl.guard.limit_bytes,
+        budget=crawl.guard.standing,
         cost=cost_of_crawl(crawl),
     )

@@ -152,7 +152,7 @@ class ProxyMiddleware:
         target = join(domain, parts.port or (443 if parts.scheme == "https" else 80))
         leave = crawl.guard.ask(usual_of(request, domain))
         if leave is not Leave.GO:
-            return self._hold_back(request, leave)
+            return self._hold_back(request, leave, domain)
         if request.meta.get(SESSION) is not None:
             return self._in_session(request, target, domain)
         lane = crawl.supply.lanes.take(target)
@@ -182,7 +182,7 @@ class ProxyMiddleware:
         while (held := crawl.supply.sessions.of(request)) and not compat.is_closing(crawl.crawler):
             leave = crawl.guard.ask(usual_of(request, domain))
             if leave is not Leave.GO:
-                return await self._hold_back(request, leave)
+                return await self._hold_back(request, leave, domain)
             if request.meta.get(SESSION_EXCLUSIVE) and crawl.supply.lanes.carries(held.credential):
                 return await crawl.again(request, _TURN_TAKING_SECONDS)
             lane = crawl.supply.lanes.hold(held.credential, target)
@@ -192,15 +192,21 @@ class ProxyMiddleware:
             await crawl.supply.lane_for(held)
         return await crawl.again(request, 0.0)
 
-    def _hold_back(self, request: Request, leave: Leave) -> Awaitable[Request]:
-        """Keep a request that a cap does not allow now, or not in this crawl at all.
+    async def _hold_back(self, request: Request, leave: Leave, domain: str) -> Request | None:
+        """Draw more for a request that a cap does not allow yet, or keep it.
 
-        It is parked either way: what is left at the end goes back to the scheduler and its JOBDIR.
+        It is parked then: what is left at the end goes back to the scheduler and its JOBDIR.
         """
+        crawl = self._crawl
         if leave is Leave.WAIT:
-            return self._crawl.again(request, _SETTLE_SECONDS)
-        self._stop(judge(Who.OURSELVES, self._crawl.guard.bound_by), request)
-        return self._crawl.kept(request)
+            leave = await crawl.guard.more(usual_of(request, domain))
+        if leave is Leave.GO:
+            sent = self._with_proxy(request)
+            return await sent if sent is not None else None
+        if leave is Leave.WAIT:
+            return await crawl.again(request, _SETTLE_SECONDS)
+        self._stop(judge(Who.OURSELVES, crawl.guard.bound_by), request)
+        return await crawl.kept(request)
 
     def _stop(self, rule: Rule, request: Request, reason: str = "") -> None:
         """End the crawl; said and counted once."""
@@ -217,7 +223,7 @@ class ProxyMiddleware:
         while crawl.supply.lanes.can_serve(target) and not compat.is_closing(crawl.crawler):
             leave = crawl.guard.ask(usual_of(request, domain))
             if leave is not Leave.GO:
-                return await self._hold_back(request, leave)
+                return await self._hold_back(request, leave, domain)
             lane = crawl.supply.lanes.take(target)
             if lane is not None:
                 self._assign(request, lane, target, domain)

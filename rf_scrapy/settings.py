@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scrapy.utils.misc import load_object
 
+from rf_core.caps import Cap, read_cap
 from rf_core.errors import SettingsError
 from rf_core.redaction import Secret
 from rf_core.units import parse_bytes
@@ -89,10 +90,11 @@ def _rotation(value: Any) -> int | None:
 
 
 def _size(value: Any) -> int:
-    if "$" in str(value):
-        message = "write bytes, as 5 GB: this version knows no prices"
-        raise ValueError(message)
     return parse_bytes(str(value))
+
+
+def _cap(value: Any) -> Cap:
+    return read_cap(str(value))
 
 
 def _policy(value: Any) -> Any:
@@ -240,8 +242,17 @@ SETTINGS: Final = (
         "RF_BUDGET",
         "budget",
         None,
-        _size,
-        "What this crawl may spend, as `5 GB` or `300 MB`: a cap in wire bytes, not an alert.",
+        _cap,
+        "What this crawl may spend, as `5 GB`, or as `$5` when the profile has a price: a cap, not "
+        "an alert, for all its processes on this machine together.",
+    ),
+    Setting(
+        "RF_BUDGET_NAME",
+        "budget_name",
+        None,
+        _text,
+        "Crawls that say the same name draw from one budget, also one after the other. Without it "
+        "a `JOBDIR` has its own until it is finished, and any other crawl a new one each time.",
     ),
     Setting(
         "RF_FLOOR",
@@ -324,7 +335,8 @@ class CrawlSettings:
     ban_http_codes: frozenset[int]
     ban_retry_times: int
     ban_policy: Any
-    budget: int | None
+    budget: Cap | None
+    budget_name: str | None
     floor: int | None
     on_exhausted: str
     robots: str

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from rf_core.caps import Cap
 from rf_core.prices import cost_by_pool
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ def _cost(crawl: Crawl) -> float | None:
     return None if cost is None else round(float(cost), 6)
 
 
+def _dollars(cap: Cap | None) -> float | None:
+    return float(cap.dollars) if cap is not None and cap.in_money else None
+
+
 STATS: Final = (
     Stat("rf/wire_bytes/up", "Billed bytes sent to the gateway", lambda c: c.meter.up_bytes),
     Stat("rf/wire_bytes/down", "Billed bytes read from it", lambda c: c.meter.down_bytes),
@@ -52,6 +57,11 @@ STATS: Final = (
     Stat("rf/cost", "Dollars, when the profile has a price", _cost),
     Stat(
         "rf/budget_bytes", "What may be spent; 0 without a cap", lambda c: c.guard.limit_bytes or 0
+    ),
+    Stat(
+        "rf/budget_dollars",
+        "The same in dollars, when `RF_BUDGET` is",
+        lambda c: _dollars(c.guard.standing),
     ),
     Stat("rf/floor_bytes", "What must remain; 0 without a floor", lambda c: c.settings.floor or 0),
     Stat(

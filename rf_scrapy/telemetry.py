@@ -31,7 +31,7 @@ class Telemetry:
         crawl = self._crawl
         session = crawl.supply.session
         # Others who keep to the same floor have to know what this one spends.
-        if (crawl.settings.telemetry or crawl.guard.is_shared) and session is not None:
+        if (crawl.settings.telemetry or crawl.guard.keeps_floor) and session is not None:
             report = self.report(finished=finished)
             changed = [one for one in report.domains if one != self._written.get(_name(one))]
             await session.publish(replace(report, domains=tuple(changed)))

@@ -113,6 +113,7 @@ def direct_hosts(outlet: Outlet) -> str:
 
 def cost_of(outlet: Outlet, what: str) -> str:
     """One line that says what it cost."""
+    from rf_core.caps import Cap  # noqa: PLC0415 - next to its only use
     from rf_core.costs import cost_line  # noqa: PLC0415 - next to its only use
 
     passengers = outlet.passengers
@@ -122,7 +123,7 @@ def cost_of(outlet: Outlet, what: str) -> str:
         outlet.meter,
         pool=passengers.pool,
         proxies=passengers.used,
-        budget_bytes=budget.limit_bytes if budget else None,
+        budget=Cap(budget.limit_bytes) if budget else None,
         cost=outlet.cost,
     )
 

@@ -87,7 +87,7 @@ class Budget:
         """What a request of that kind takes, 19 times out of 20; a guess until some are known."""
         known = self._sizes.get(kind)
         if known is None:
-            small = (self.limit_bytes - self.goodbye_bytes) // _MOST_OF_LIMIT
+            small = (self.whole_bytes - self.goodbye_bytes) // _MOST_OF_LIMIT
             return _FIRST_GUESS if self.is_shared else min(_FIRST_GUESS, small)
         return max(_LEAST, known.usual + self.surcharge_bytes)
 

@@ -6,6 +6,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import Final
 
+from rf_core.caps import Cap
 from rf_core.meter import Meter
 from rf_core.prices import format_cost
 from rf_core.units import format_bytes
@@ -19,7 +20,7 @@ def cost_line(
     *,
     pool: str,
     proxies: int,
-    budget_bytes: int | None = None,
+    budget: Cap | None = None,
     cost: Decimal | None = None,
 ) -> str:
     """Say it.
@@ -35,10 +36,10 @@ def cost_line(
         domains[domain] += spend.up_bytes + spend.down_bytes
     top = [(domain, count) for domain, count in domains.most_common(_SHOWN) if count]
     where = ", ".join(f"{domain} {format_bytes(count)}" for domain, count in top) or "nowhere"
-    budget = f" (budget {format_bytes(budget_bytes)})" if budget_bytes else ""
+    capped = f" (budget {budget})" if budget else ""
     money = f" = {format_cost(cost)}" if cost is not None else ""
     return (
-        f"{what} cost {format_bytes(meter.wire_bytes)}{money}{budget} of pool {pool} "
+        f"{what} cost {format_bytes(meter.wire_bytes)}{money}{capped} of pool {pool} "
         f"({meter.up_bytes:,} bytes up, {meter.down_bytes:,} down) for {requests:,} "
         f"{'request' if requests == 1 else 'requests'} through {proxies:,} "
         f"{'proxy' if proxies == 1 else 'proxies'}: {where}."

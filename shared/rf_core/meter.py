@@ -31,7 +31,8 @@ class Meter:
         tunnels, exchanges: CONNECT tunnels that were established; plain http requests sent.
         replays: Requests sent again because a kept-alive connection had died unseen.
         billed_bytes: Billed bytes, both ways, of all pools and domains.
-        limit_bytes: Where they must end: `at_limit` is called with the bytes that reach it.
+        limit_bytes: Where they must end, or ask: `at_limit` is called with the bytes that reach it.
+        end_bytes: Where they must end as far as is known; from nine tenths on little is read ahead.
     """
 
     spends: dict[tuple[str, str], Spend] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Meter:
     replays: int = 0
     billed_bytes: int = 0
     limit_bytes: int | None = None
+    end_bytes: int | None = None
     at_limit: Callable[[], None] | None = None
 
     def bill(self, count: int) -> None:

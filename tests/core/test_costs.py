@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from rf_core.caps import Cap
 from rf_core.costs import cost_line
 from rf_core.meter import Meter, Tally
 
@@ -26,7 +27,7 @@ def test_it_names_the_three_largest_domains():
 
 
 def test_one_is_one_and_a_budget_is_named():
-    line = cost_line("curl", spent("a"), pool="p", proxies=1, budget_bytes=5 << 20)
+    line = cost_line("curl", spent("a"), pool="p", proxies=1, budget=Cap(5 << 20))
     assert "1.1 kB (budget 5.00 MB) of pool p" in line
     assert "for 1 request through 1 proxy: a 1.1 kB." in line
 

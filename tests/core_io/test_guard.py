@@ -9,7 +9,7 @@ KB = 1 << 10
 
 
 def guard(meter, told, **caps):
-    caps = {"budget_bytes": None, "floor_bytes": None} | caps
+    caps = {"cap": None, "floor_bytes": None} | caps
     return Guard(meter, reached=told.append, **caps)
 
 

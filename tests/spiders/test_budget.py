@@ -60,7 +60,7 @@ def test_what_did_not_leave_is_there_when_the_job_is_resumed(sandbox, tmp_path):
     assert got == 120
 
 
-@pytest.mark.parametrize("value", ["$5", "much", "0", "-5 GB", "5 PB", ""])
+@pytest.mark.parametrize("value", ["$", "much", "0", "-5 GB", "5 PB", ""])
 def test_what_is_no_size_is_said_before_anything_is_spent(sandbox, tmp_path, value):
     done = crawl(
         tmp_path,
@@ -70,4 +70,32 @@ def test_what_is_no_size_is_said_before_anything_is_spent(sandbox, tmp_path, val
     )
     assert "RF_BUDGET" in done.log
     assert "as 5 GB" in done.log
+    assert sandbox.journal()["calls"] == []
+
+
+def test_a_budget_in_money_is_held_by_the_price_in_the_profile(sandbox, tmp_path):
+    (tmp_path / "config.toml").write_text("[[prices]]\nper_gb = 512\n")
+    done = crawl(
+        tmp_path,
+        spider(*urls_of(sandbox, 300, 10_000)),
+        ADDON | {"RF_BUDGET": "$1"},
+        environment(tmp_path, sandbox),
+    )
+    assert done.stats["finish_reason"] == "rf_budget_spent", done.log
+    assert 0.98 * 2 * 1_048_576 <= gateway_bytes(sandbox) <= 2 * 1_048_576
+    assert 0.98 <= float(done.stats["rf/cost"]) <= 1
+    assert done.stats["rf/budget_dollars"] == "1.0"
+    assert "(budget $1.00)" in done.log
+
+
+def test_a_budget_in_money_without_a_price_is_said_before_anything_is_spent(sandbox, tmp_path):
+    done = crawl(
+        tmp_path,
+        spider(*urls_of(sandbox, 1, 10)),
+        ADDON | {"RF_BUDGET": "$5"},
+        environment(tmp_path, sandbox),
+    )
+    assert done.stats["finish_reason"] == "rf_settings"
+    assert "RF_BUDGET (or --budget) of $5.00 needs a price" in done.log
+    assert "or the budget in bytes, as 5 GB" in done.log
     assert sandbox.journal()["calls"] == []

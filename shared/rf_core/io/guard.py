@@ -2,145 +2,213 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
-from rf_core.budget import Budget, Leave
+from rf_core.allowance import Allowance
+from rf_core.budget import Leave
+from rf_core.caps import Cap, Tariff
+from rf_core.errors import StateError
 from rf_core.io.floors import Floor
-from rf_core.io.session import Session
+from rf_core.io.purses import Begun, Name, Purse
 from rf_core.meter import Meter
 from rf_core.verdicts import What
 
+if TYPE_CHECKING:
+    from rf_core.io.relay import Relay
+    from rf_core.io.session import Session
 
-class Guard:
+logger = logging.getLogger(__name__)
+
+_GLANCE_SECONDS: Final = 0.2
+_PATIENCE_GLANCES: Final = 150
+"""How long what is on its way is held at the edge while others may give something back: 30 s."""
+
+
+class Guard(Allowance):
     """Ask it before a request leaves, reserve when it does, settle when it is back.
 
     Args:
-        meter: Counts what is spent, and tells when the edge is reached.
-        budget_bytes: What may be spent in all, or None.
-        floor_bytes: What must remain in the pool, or None.
-        reached: Told which cap it is when the last byte has come: cut what is on its way.
-
-    Attributes:
-        limit_bytes: The budget as it stands: lowered, perhaps; None without one.
-        budget: None while nothing is capped.
-        bound_by: Which of both caps is the nearer one.
+        meter: Counts what is spent, and tells when the edge of what is drawn is reached.
+        reached: Told which cap it is when its last byte has come, and what is on its way was cut.
     """
 
     def __init__(
         self,
         meter: Meter,
         *,
-        budget_bytes: int | None,
+        cap: Cap | None,
         floor_bytes: int | None,
         reached: Callable[[What], None],
     ) -> None:
-        self.limit_bytes = budget_bytes
+        super().__init__(meter, cap)
         self.floor_bytes = floor_bytes
-        self.budget: Budget | None = None
-        self.bound_by = What.SPENT
-        self._meter = meter
+        self.relay: Relay | None = None
         self._reached = reached
+        self._purse: Purse | None = None
         self._floor: Floor | None = None
-        self._need_bytes = 0
+        self._renewing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._drawing: asyncio.Task[None] | None = None
+        self._at_edge: asyncio.Task[None] | None = None
 
-    def __repr__(self) -> str:
-        return f"<Guard {self.budget!r} bound by {self.bound_by}>"
+    def price(self, session: Session) -> None:
+        """Find out what a byte costs, before anything is spent.
 
-    async def open(self, session: Session, pool: str, crawl: str) -> None:
-        """Find out what may be spent to begin with.
+        Raises:
+            SettingsError: the budget is in money, and there is no price.
+        """
+        day = datetime.fromtimestamp(session.clock.wall(), UTC).date()
+        self.tariff = Tariff(self.cap, session.settings.prices, day)
+
+    async def open(self, session: Session, pool: str, crawl: str, name: Name) -> Begun:
+        """Find out what may be spent to begin with, and who else spends it.
 
         Raises:
             ResiFactoryError: the balance cannot be read: without it there is no floor.
         """
-        self._meter.at_limit = self._at_limit
+        self.begin(pool)
+        self.meter.at_limit = self._at_limit
+        begun = Begun(0, 0)
         if self.floor_bytes:
             self._floor = Floor(session, pool, crawl, self.floor_bytes)
             await self._floor.open()
-        self._set_limit()
+        if self.cap is not None:
+            self._purse = Purse(session, name, crawl)
+            begun = await self._purse.open()
+        await self.renew()
+        return begun
 
-    async def renew(self) -> None:
-        """Claim what may be spent until the next time, as others' spending and top-ups leave it.
+    async def renew(self, *, is_tick: bool = False) -> None:
+        """Draw and claim anew what may be spent, as others' spending and top-ups leave it.
+
+        Args:
+            is_tick: It is done each second: who has wanted nothing since the last gives back all.
 
         Raises:
-            StateError: nobody can be asked.
+            StateError: nobody can be asked. What was drawn before may be spent.
         """
-        if self._floor is not None:
-            need, self._need_bytes = self._need_bytes, 0
-            await self._floor.renew(self._meter.billed_bytes, need)
-            self._set_limit()
+        async with self._renewing:
+            need, self.need_bytes = self.need_bytes, 0
+            under_way = self.under_way
+            wanted = under_way + need if need else 0
+            if self._purse is not None:
+                is_idle = is_tick and not self.was_asked and not need
+                await self._draw_from(self._purse, under_way, wanted, is_idle=is_idle)
+            if self._floor is not None:
+                floor = self._floor
+                await floor.renew(self.spent_in_pool, wanted)
+                short = floor.until_bytes - self.spent_in_pool < wanted
+                self.was_claimed(
+                    floor.until_bytes, may_grow=floor.may_grow, must_wait=floor.may_grow and short
+                )
+            if is_tick:
+                self.was_asked = False
+            self.set_edge()
 
-    async def close(self) -> None:
-        """Give back what is not spent. Repeatable."""
+    async def _draw_from(self, purse: Purse, under_way: int, wanted: int, *, is_idle: bool) -> None:
+        assert self.cap is not None  # noqa: S101 - there is a purse for it
+        assert self.limit is not None  # noqa: S101 - likewise
+        rate = self.rate
+        await purse.draw(
+            self.cap.amount,
+            self.limit,
+            self.spent,
+            under_way=under_way * rate,
+            need=wanted * rate,
+            rate=0 if is_idle else rate,
+        )
+        self.was_drawn(purse.limit, purse.until, purse.drawn)
+
+    async def close(self, *, is_done: bool = False) -> None:
+        """Say what was spent, and give back the rest. Repeatable.
+
+        Args:
+            is_done: What the budget was for is finished.
+        """
+        for task in self._tasks:
+            task.cancel()
+        purse, self._purse = self._purse, None
+        if purse is not None:
+            # What cannot be given back stays spent: the safe side.
+            with contextlib.suppress(StateError):
+                await purse.close(self.spent, is_done=is_done)
         if self._floor is not None:
             await self._floor.close()
 
     @property
-    def is_shared(self) -> bool:
+    def keeps_floor(self) -> bool:
         """Whether others have to know what is spent here."""
         return self._floor is not None
 
     def lower(self, limit_bytes: int) -> None:
-        """Let no more than that be spent in all, from now on. It never becomes more by this."""
-        self.limit_bytes = min(limit_bytes, self.limit_bytes or limit_bytes)
-        if self.budget is not None:
-            self.budget.lower(self.limit_bytes)
-        self._set_limit()
+        """Let no more than that be spent in all, from now on. It never becomes more by this.
 
-    # Requests
+        Of a budget that others draw from it is what all may spend together.
+        """
+        self.lower_limit(limit_bytes)
+        if self._purse is not None and self.cap is not None and self.limit is not None:
+            self._spawn(self._purse.lower(self.cap.amount, self.limit))
 
-    def ask(self, kind: str) -> Leave:
-        """Whether a request of that kind may leave now."""
-        budget = self.budget
-        if budget is None:
-            return Leave.GO
-        spent = self._meter.billed_bytes
-        leave = budget.ask(kind, spent)
-        if leave is not Leave.SPENT:
-            return leave
-        if self._may_grow():
-            self._need_bytes = max(self._need_bytes, budget.expected(kind))
-            return Leave.WAIT
-        return Leave.GO if budget.dare(spent) else Leave.SPENT
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(self._tried(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _tried(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except StateError as error:
+            self._went_wrong(error)
+
+    async def more(self, kind: str) -> Leave:
+        """Draw what a request of that kind needs to leave, and ask again."""
+        self.want(kind)
+        if self.may_grow and not self.must_wait:
+            await self._tried(self.renew())
+        return self.ask(kind)
 
     def reserve(self, kind: str) -> int:
         """Set aside what a request that leaves now is expected to take; return how much."""
-        if self.budget is None:
-            return 0
-        reserved = self.budget.reserve(kind)
-        if self.budget.is_dared:
-            self._meter.limit_bytes = self.budget.cut_bytes
+        reserved = super().reserve(kind)
+        if reserved and self.runs_low and (self._drawing is None or self._drawing.done()):
+            self._drawing = self._spawn(self.renew())
         return reserved
 
-    def settle(self, reserved: int) -> None:
-        """A request is back, however it ended: what it had set aside is free again."""
-        if self.budget is not None and reserved:
-            self.budget.settle(reserved)
-            self._meter.limit_bytes = self.budget.cut_bytes
+    def _went_wrong(self, error: StateError) -> None:
+        logger.warning("%s What is drawn of the caps may be spent, and no more.", error)
+        self.cannot_grow()
 
-    def learn(self, kind: str, taken: int) -> None:
-        """Remember what a request took, as far as it can be told apart from others."""
-        if self.budget is not None:
-            self.budget.learn(kind, taken, spent_bytes=self._meter.billed_bytes)
-
-    # Caps
-
-    def _may_grow(self) -> bool:
-        """Tell whether there is more above the floor than is claimed here."""
-        floor = self._floor
-        return floor is not None and self.bound_by is What.FLOOR and floor.may_grow
-
-    def _set_limit(self) -> None:
-        limit, self.bound_by = self.limit_bytes, What.SPENT
-        if self._floor is not None and (limit is None or self._floor.until_bytes < limit):
-            limit, self.bound_by = self._floor.until_bytes, What.FLOOR
-        if limit is None:
-            return
-        if self.budget is None:
-            self.budget = Budget(
-                limit, self.limit_bytes or limit, is_shared=self._floor is not None
-            )
-        self.budget.limit_bytes = limit
-        self._meter.limit_bytes = self.budget.cut_bytes
+    # The edge
 
     def _at_limit(self) -> None:
+        """The last byte of what is drawn has come: there may be more, if what comes is held."""
+        if self._at_edge is not None and not self._at_edge.done():
+            return
+        if not self.may_grow or self.relay is None:
+            self._cut()
+            return
+        self.relay.hold()
+        self._at_edge = self._spawn(self._over_the_edge(self.relay))
+
+    async def _over_the_edge(self, relay: Relay) -> None:
+        for _ in range(_PATIENCE_GLANCES):
+            self.want_more()
+            await self._tried(self.renew())
+            if not self.is_at_edge:
+                relay.go_on()
+                return
+            if not self.may_grow:
+                break
+            await asyncio.sleep(_GLANCE_SECONDS)
+        self._cut()
+
+    def _cut(self) -> None:
         self._reached(self.bound_by)
+        if self.relay is not None:
+            self.relay.cut()

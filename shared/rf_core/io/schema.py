@@ -101,6 +101,18 @@ CREATE TABLE claims (
 ) STRICT, WITHOUT ROWID;
 """
 
+_DRAWS: Final = """
+CREATE TABLE draws (
+    key TEXT NOT NULL, budget TEXT NOT NULL, crawl TEXT NOT NULL, until INTEGER NOT NULL,
+    spent INTEGER NOT NULL, at REAL NOT NULL, ended INTEGER NOT NULL,
+    PRIMARY KEY (key, budget, crawl)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE lowered (
+    key TEXT NOT NULL, budget TEXT NOT NULL, whole INTEGER NOT NULL, amount INTEGER NOT NULL,
+    PRIMARY KEY (key, budget)
+) STRICT, WITHOUT ROWID;
+"""
+
 MIGRATIONS: Final = (
     _FIRST,
     _PACKED_WINDOWS,
@@ -108,5 +120,6 @@ MIGRATIONS: Final = (
     _REFUSED_CREDENTIALS,
     _SPENDING,
     _CLAIMS,
+    _DRAWS,
 )
 """Each makes the next version of the one before; the version is how many were applied."""

@@ -8,10 +8,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from rf_core.meter import Meter
+
 _KEPT_SECONDS: Final = 60.0
 _LEAST_SECONDS: Final = 1.0
 _MOST_ADDRESSES: Final = 8
-SMALL_BUFFER_BYTES: Final = 16 * 1024
+_SMALL_BUFFER_BYTES: Final = 16 * 1024
+_FIT_BUFFER_BYTES: Final = 96 * 1024
+"""The kernel doubles what it is asked for, and fills half of that or more with what arrives."""
+_NEAR_THE_END: Final = 4 * 1024 * 1024
+_FAR_FROM_IT: Final = 1024 * 1024 * 1024
+
+
+def read_ahead(meter: Meter) -> int | None:
+    """How much the kernel may take in ahead of us on a new connection: what it has is paid.
+
+    Without a cap, and far from its end, that is the kernel's business: it knows the way's length.
+    """
+    if meter.end_bytes is None:
+        return None
+    left = meter.end_bytes - meter.billed_bytes
+    if left < max(_NEAR_THE_END, meter.end_bytes // 10):
+        return _SMALL_BUFFER_BYTES
+    return _FIT_BUFFER_BYTES if left < _FAR_FROM_IT else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +64,13 @@ class Dialler:
         port: int,
         *,
         seconds: float,
-        small_buffer: bool = False,
+        read_ahead: int | None = None,
     ) -> asyncio.BaseProtocol:
         """Connect and return the protocol.
 
         Args:
             seconds: For all addresses together; no single one takes them all.
-            small_buffer: Let the kernel take in little ahead of us: what it has taken in is paid.
+            read_ahead: Let the kernel take in so much ahead of us, and not what it likes.
 
         Raises:
             TimeoutError: nobody answered in time.
@@ -60,13 +79,13 @@ class Dialler:
         async with asyncio.timeout(seconds):
             addresses, is_new = await self._addresses(host, port)
             try:
-                return await self._first(protocol, addresses, seconds, small_buffer=small_buffer)
+                return await self._first(protocol, addresses, seconds, read_ahead=read_ahead)
             except OSError:
                 self._known.pop((host, port), None)
                 if is_new:
                     raise
             addresses, _ = await self._addresses(host, port)
-            return await self._first(protocol, addresses, seconds, small_buffer=small_buffer)
+            return await self._first(protocol, addresses, seconds, read_ahead=read_ahead)
 
     async def _first(
         self,
@@ -74,7 +93,7 @@ class Dialler:
         addresses: list[Address],
         seconds: float,
         *,
-        small_buffer: bool,
+        read_ahead: int | None,
     ) -> asyncio.BaseProtocol:
         """Try each; the one that answers stands first from then on."""
         loop = asyncio.get_running_loop()
@@ -84,8 +103,8 @@ class Dialler:
             sock = socket.socket(address.family, socket.SOCK_STREAM)
             try:
                 sock.setblocking(False)
-                if small_buffer:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_BYTES)
+                if read_ahead is not None:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, read_ahead)
                 async with asyncio.timeout(each):
                     await loop.sock_connect(sock, address.sockaddr)
                 _, made = await loop.create_connection(protocol, sock=sock)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rf_core.io.relay.dial import Dialler
+from rf_core.io.relay.dial import Dialler, read_ahead
 from rf_core.io.relay.door import Door, lane_user
 from rf_core.io.relay.local import LocalLeg
 from rf_core.io.relay.riders import Ride, Riders
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rf_core.io.relay.gateway import GatewayConnection, GatewaySocket
 
 _BUFFER_BYTES: Final = 256 * 1024
-_NEAR_THE_END: Final = 4 * 1024 * 1024
 _REMEMBERED: Final = 4_096
 _QUIET_SECONDS: Final = 5.0
 _DESCRIPTORS_PER_TUNNEL: Final = 4
@@ -91,6 +90,7 @@ class Relay:
         self._idle: dict[str, deque[GatewayConnection]] = {}
         self._idle_count = 0
         self._connections: set[GatewaySocket] = set()
+        self._held: list[GatewaySocket] = []
         self._sweeper: asyncio.TimerHandle | None = None
         self._room = self.limits.tunnels or _room_for_tunnels()
         self._port = 0
@@ -147,6 +147,20 @@ class Relay:
         for leg in legs:
             leg.hang_up()
         await asyncio.wait([leg.closed for leg in legs], timeout=self.limits.drain)
+
+    def hold(self) -> None:
+        """Read nothing more from the gateway for a moment: it is to be seen who pays for it."""
+        for upstream in self._connections:
+            transport = upstream.transport
+            if transport is not None and transport.is_reading():
+                transport.pause_reading()
+                self._held.append(upstream)
+
+    def go_on(self) -> None:
+        """Read on where :meth:`hold` has stopped."""
+        held, self._held = self._held, []
+        for upstream in held:
+            upstream.resume_reading()
 
     def cut(self) -> None:
         """End every connection at once, whatever is on its way: the money is spent."""
@@ -240,13 +254,13 @@ class Relay:
             TimeoutError: nobody answered in time.
             OSError: nobody is there.
         """
-        limit, proxy = self.meter.limit_bytes, credential.proxy
+        proxy = credential.proxy
         await self._dialler.dial(
             protocol,
             proxy.host,
             proxy.port,
             seconds=self.limits.connect,
-            small_buffer=limit is not None and limit - self.meter.billed_bytes < _NEAR_THE_END,
+            read_ahead=read_ahead(self.meter),
         )
 
     def write(self, transport: asyncio.Transport, data: bytes | memoryview) -> None:

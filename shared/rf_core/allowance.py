@@ -1,0 +1,215 @@
+"""What one crawl may spend right now: the nearer edge of what it has drawn of its caps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rf_core.budget import Budget, Leave
+from rf_core.caps import Cap, Tariff
+from rf_core.meter import Meter
+from rf_core.purse import Drawn, block_of
+from rf_core.verdicts import What
+
+
+class Allowance:
+    """One crawl's answer to each request, from what it was told that it may spend.
+
+    Attributes:
+        cap: The budget as it was set; None without one.
+        limit: The same in its unit, lowered since, perhaps.
+        rate: What a byte takes of it, in the dearest pool that is used.
+        budget: None while nothing is capped.
+        bound_by: Which cap is the nearer one.
+        must_wait: More may be had when others have given something back, and not before.
+        need_bytes: What is waited for, beyond what is under way.
+        tariff: What a byte costs, once that is known.
+        was_asked: Somebody has wanted to leave since this was last set back.
+    """
+
+    def __init__(self, meter: Meter, cap: Cap | None) -> None:
+        self.meter = meter
+        self.cap = cap
+        self.limit = cap.amount if cap else None
+        self.rate = 1
+        self.budget: Budget | None = None
+        self.bound_by = What.SPENT
+        self.must_wait = False
+        self.need_bytes = 0
+        self.was_asked = False
+        self.tariff: Tariff | None = None
+        self._pool = ""
+        self._until: int | None = None
+        self._ends: int | None = None
+        self._can_draw = False
+        self._claim_ends: int | None = None
+        self._can_claim = False
+        self._block_bytes = 0
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.budget!r}, bound by {self.bound_by}>"
+
+    @property
+    def limit_bytes(self) -> int | None:
+        """The budget in bytes, of the dearest pool that is used; None without one."""
+        if self.limit is None or (self.cap and self.cap.in_money and self.tariff is None):
+            return None
+        return self.limit // self.rate
+
+    @property
+    def standing(self) -> Cap | None:
+        """The budget as it stands; None without one."""
+        return replace(self.cap, amount=self.limit) if self.cap and self.limit is not None else None
+
+    @property
+    def spent(self) -> int:
+        """What the crawl has spent, in the unit of its budget."""
+        if self.tariff is None or self.cap is None or not self.cap.in_money:
+            return self.meter.billed_bytes
+        return sum(
+            (spend.up_bytes + spend.down_bytes) * self.tariff.rate(pool)
+            for (pool, _), spend in self.meter.spends.items()
+        )
+
+    @property
+    def under_way(self) -> int:
+        """What requests under way, and the ends of connections, are expected to take."""
+        return self.budget.reserved_bytes + self.budget.goodbye_bytes if self.budget else 0
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether there may be more than is drawn."""
+        return self._can_claim if self.bound_by is What.FLOOR else self._can_draw
+
+    @property
+    def is_at_edge(self) -> bool:
+        """Whether the last byte of what is drawn has come."""
+        edge = self.meter.limit_bytes
+        return edge is not None and self.meter.billed_bytes >= edge
+
+    @property
+    def runs_low(self) -> bool:
+        """Whether it is time to draw more, before somebody has to wait for it."""
+        if not self._can_draw or self.must_wait or self.budget is None:
+            return False
+        budget = self.budget
+        room = budget.limit_bytes - self.meter.billed_bytes - budget.reserved_bytes
+        return room < self._block_bytes // 2
+
+    # Requests
+
+    def ask(self, kind: str) -> Leave:
+        """Whether a request of that kind may leave now."""
+        budget = self.budget
+        if budget is None:
+            return Leave.GO
+        self.was_asked = True
+        spent = self.meter.billed_bytes
+        leave = budget.ask(kind, spent)
+        if leave is Leave.GO:
+            return leave
+        if self.may_grow:
+            self.want(kind)
+            return Leave.WAIT
+        if leave is Leave.SPENT and budget.dare(spent):
+            return Leave.GO
+        return leave
+
+    def reserve(self, kind: str) -> int:
+        """Set aside what a request that leaves now is expected to take; return how much."""
+        if self.budget is None:
+            return 0
+        reserved = self.budget.reserve(kind)
+        if self.budget.is_dared:
+            self.meter.limit_bytes = self.budget.cut_bytes
+        return reserved
+
+    def settle(self, reserved: int) -> None:
+        """A request is back, however it ended: what it had set aside is free again."""
+        budget = self.budget
+        if budget is not None and reserved:
+            was_dared = budget.is_dared
+            budget.settle(reserved)
+            if was_dared:
+                self.meter.limit_bytes = budget.cut_bytes
+
+    def learn(self, kind: str, taken: int) -> None:
+        """Remember what a request took, as far as it can be told apart from others."""
+        if self.budget is not None:
+            self.budget.learn(kind, taken, spent_bytes=self.meter.billed_bytes)
+
+    def want(self, kind: str) -> None:
+        """A request of that kind waits for more."""
+        if self.budget is not None:
+            self.need_bytes = max(self.need_bytes, self.budget.expected(kind))
+
+    def want_more(self) -> None:
+        """What is under way waits for more."""
+        self.need_bytes = max(self.need_bytes, 1)
+
+    # Caps
+
+    def begin(self, pool: str) -> None:
+        """It is known which pool pays to begin with."""
+        self._pool = pool
+        self.set_edge()
+
+    def was_drawn(self, limit: int, until: int, drawn: Drawn) -> None:
+        """Take what was drawn of the budget."""
+        self.limit = min(limit, self.limit if self.limit is not None else limit)
+        self._until = until
+        self._ends = until - drawn.count + drawn.left
+        self._can_draw = drawn.may_grow
+        self.must_wait = drawn.must_wait
+        self._block_bytes = block_of(self.limit, self.rate) // self.rate
+
+    def was_claimed(self, until_bytes: int, *, may_grow: bool, must_wait: bool) -> None:
+        """Take what was claimed above the floor."""
+        self._claim_ends = until_bytes
+        self._can_claim = may_grow
+        self.must_wait = self.must_wait or must_wait
+
+    def cannot_grow(self) -> None:
+        """Nobody can be asked for more."""
+        self._can_draw = self._can_claim = False
+
+    def lower_limit(self, limit_bytes: int) -> None:
+        """Let no more than that be spent in all. It never becomes more by this."""
+        amount = max(0, limit_bytes) * self.rate
+        self.limit = amount if self.limit is None else min(amount, self.limit)
+        self.cap = self.cap or Cap(self.limit)
+        if self.budget is not None:
+            self.budget.lower(self.limit // self.rate)
+        self.set_edge()
+
+    def set_edge(self) -> None:
+        """See how far the crawl may go before it has to ask again, and how far at most."""
+        billed = self.meter.billed_bytes
+        edge = end = whole = None
+        self.bound_by = What.SPENT
+        if self.tariff is not None:
+            pools = {self._pool, *(pool for pool, _ in self.meter.spends)}
+            self.rate = self.tariff.dearest(pools)
+        if self.limit is not None:
+            spent = self.spent
+            until = self.limit if self._until is None else min(self._until, self.limit)
+            ends = until if self._ends is None else max(until, self._ends)
+            edge, end = billed + (until - spent) // self.rate, billed + (ends - spent) // self.rate
+            whole = self.limit // self.rate
+        if self._claim_ends is not None:
+            claimed = billed + self._claim_ends - self.spent_in_pool
+            if edge is None or claimed < edge:
+                edge, self.bound_by = claimed, What.FLOOR
+            end = claimed if end is None else min(end, claimed)
+            whole = claimed if whole is None else whole
+        if edge is None or end is None:
+            return
+        if self.budget is None:
+            self.budget = Budget(edge, whole or 0, is_shared=self.bound_by is What.FLOOR)
+        self.budget.limit_bytes = edge
+        self.meter.limit_bytes = self.budget.cut_bytes
+        self.meter.end_bytes = end
+
+    @property
+    def spent_in_pool(self) -> int:
+        """Bytes that the pool of the floor has paid."""
+        return self.meter.billed_bytes
