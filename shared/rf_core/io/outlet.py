@@ -56,7 +56,9 @@ class Outlet:
         self._session = session
         self._name = name
         self._asked_port = port
-        self.meter = Meter(limit_bytes=terms.budget_bytes, at_limit=self._at_limit)
+        self.meter = Meter(
+            limit_bytes=terms.budget_bytes, end_bytes=terms.budget_bytes, at_limit=self._at_limit
+        )
         self.passengers = Passengers(
             terms, self.meter, order=session.order, stop=lambda _reason: self.stopped.set()
         )
