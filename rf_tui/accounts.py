@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from rf_core.errors import ResiFactoryError
+from rf_core.io.alarms import Alarms
 from rf_core.io.clock import SystemClock
 from rf_core.io.configuration import load_settings
+from rf_core.io.hands import StoreHands
 from rf_core.io.session import Session
 from rf_core.io.sources import LiveSource
 from rf_core.prices import Price
 from rf_core.redaction import printable
 from rf_core.snapshot import Finding, Snapshot
-from rf_core.snapshot_source import Source
+from rf_core.snapshot_source import Hands, Source
 from rf_tui.making import Generates
 from rf_tui.order_form import Form
 from rf_tui.places import Whereabouts
@@ -32,6 +34,10 @@ class Profile:
     Args:
         name: Of the profile.
         patience_seconds: How long its very first snapshot may wait for answers.
+
+    Attributes:
+        ring: Rings the bell when an alert begins, if there is one.
+        hands: What a person may do about it, once it is open.
     """
 
     def __init__(self, name: str, *, patience_seconds: float = 0.0) -> None:
@@ -43,6 +49,8 @@ class Profile:
         self._why: ResiFactoryError | None = None
         self._tried_at = 0.0
         self.prices: tuple[Price, ...] = ()
+        self.hands: Hands | None = None
+        self.ring: Callable[[], None] | None = None
 
     @property
     def generates(self) -> Generates | None:
@@ -66,7 +74,7 @@ class Profile:
 
     async def aclose(self) -> None:
         """Close the session. Repeatable."""
-        session, self._session, self._live = self._session, None, None
+        session, self._session, self._live, self.hands = self._session, None, None, None
         if session is not None:
             await session.aclose()
 
@@ -82,7 +90,12 @@ class Profile:
         self._why = None
         self.prices = settings.prices
         self._session = session
-        self._live = LiveSource(session, patience_seconds=self._patience_seconds)
+        self.hands = StoreHands(session)
+        self._live = LiveSource(
+            session,
+            patience_seconds=self._patience_seconds,
+            alarms=Alarms(session, self.ring),
+        )
 
     def _closed(self) -> Snapshot:
         why = self._why or ResiFactoryError("It is closed.")
@@ -98,6 +111,7 @@ class Desk:
     Attributes:
         name: The profile's; "" where there is only one.
         generates: Who sends its orders; without it nothing can be ordered.
+        hands: What a person may do about it; without it they only look.
         snapshot: The last one.
         where: Where a person is in it.
         paused_at: When its picture was frozen, or None.
@@ -108,6 +122,7 @@ class Desk:
     source: Source
     prices: Sequence[Price] = ()
     generates: Generates | None = None
+    hands: Hands | None = None
     snapshot: Snapshot = field(default_factory=lambda: Snapshot(taken_at=0.0))
     where: Whereabouts = field(default_factory=Whereabouts)
     paused_at: float | None = None
@@ -124,6 +139,11 @@ class Desk:
     def keep(self, form: Form) -> None:
         """Keep what is being written, for when the generator opens again."""
         self.form = form
+
+    @property
+    def doing(self) -> Hands | None:
+        """What a person may do about it, if anything; with a profile, once it is open."""
+        return self.source.hands if isinstance(self.source, Profile) else self.hands
 
     @property
     def costs(self) -> Sequence[Price]:

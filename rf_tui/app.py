@@ -12,8 +12,9 @@ from textual.binding import BindingType
 from textual.widgets import Footer
 
 from rf_core.prices import Price
-from rf_core.snapshot_source import Source
+from rf_core.snapshot_source import Hands, Source
 from rf_tui.accounts import Desk
+from rf_tui.acting import Acting
 from rf_tui.guest import bindings
 from rf_tui.handy import Places
 from rf_tui.keys import KEYS, Key
@@ -22,20 +23,19 @@ from rf_tui.making import Generates
 from rf_tui.screens.generator import GeneratorScreen
 from rf_tui.screens.help import HelpScreen
 from rf_tui.view import Looks, picture
-from rf_tui.watching import Watching
 from rf_tui.widgets.canvas import Canvas
 from rf_tui.widgets.filter_line import FilterLine
 from rf_tui.widgets.tab_line import TabLine
 
 _STEERING: Final = frozenset(
     {
-        "move", "next_panel", "open", "step_back", "filter", "sort", "targeting",
+        "move", "next_panel", "open", "step_back", "filter", "sort", "targeting", "alerts",
         "generate", "seek", "faster", "copy", "export", "mask", "account",
     }
 )  # fmt: skip
 
 
-class MonitorApp(Watching):
+class MonitorApp(Acting):
     """A screen that is a function of the latest snapshot.
 
     Args:
@@ -46,6 +46,7 @@ class MonitorApp(Watching):
         places: Where files go.
         prices: What a gigabyte costs, for amounts in dollars.
         generates: Who sends orders; without it nothing can be ordered from here.
+        hands: What a person may do about what is shown; without it they only look.
     """
 
     CSS_PATH = "app.tcss"
@@ -64,8 +65,11 @@ class MonitorApp(Watching):
         places: Places | None = None,
         prices: Sequence[Price] = (),
         generates: Generates | None = None,
+        hands: Hands | None = None,
     ) -> None:
-        desks = source if isinstance(source, Sequence) else [Desk("", source, prices, generates)]
+        desks = (
+            source if isinstance(source, Sequence) else [Desk("", source, prices, generates, hands)]
+        )
         super().__init__(desks, places or Places(), interval=interval, clock=clock)
         self._label = title
         self._drawn = Picture()
@@ -130,7 +134,7 @@ class MonitorApp(Watching):
 
     def action_open(self) -> None:
         """Open the page of the row that is chosen."""
-        self._go(self._where.entered(self._where.here.chosen))
+        self._enter(self._where.here.chosen)
 
     def action_step_back(self) -> None:
         """Take back what was done last."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from rf_core.redaction import printable, redact
 from rf_core.snapshot import CrawlReport, DomainSpend, Snapshot
+from rf_tui.alerts_page import listed_alerts, state_of
 from rf_tui.arranging import arranged
 from rf_tui.panels import own_domains
 from rf_tui.places import Row, Whereabouts
@@ -117,6 +118,16 @@ EXPORTS: Final[Mapping[str, tuple[Field, ...]]] = {
     "verdicts": (
         Field("verdict", lambda row: row[0], "what went wrong"),
         Field("times", lambda row: row[1], "how often"),
+    ),
+    "alerts": (
+        Field("pool", lambda alert: alert.pool, "the pool it is about"),
+        Field("rule", lambda alert: alert.rule, "the rule's name"),
+        Field("kind", lambda alert: alert.kind, "`pace`, `level` or `foreign`"),
+        Field("state", state_of, "`on`, `acknowledged` or `over`"),
+        Field("since", lambda alert: alert.since, "when it began, Unix seconds"),
+        Field("over_at", lambda alert: alert.over_at, "when it ended; empty while it is on"),
+        Field("text", lambda alert: alert.text, "one sentence"),
+        Field("outcome", lambda alert: alert.outcome, "why nobody was told, or empty"),
     ),
     "findings": (
         Field("severity", lambda finding: finding.severity, "`info`, `warning` or `error`"),
@@ -229,6 +240,8 @@ def _rows(snapshot: Snapshot, where: Whereabouts) -> dict[str, Sequence[Any]]:
                     if spend.domain == here.subject
                 ]
             }
+        case "alerts":
+            return {"alerts": listed_alerts(snapshot, where)}
         case "targeting":
             return {"pools": arranged(snapshot, where.filter, where.sorts).pools}
         case _:

@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, Literal
 
-from rf_core.snapshot import CrawlReport, DomainState, Finding, Headroom, PoolState, Snapshot
+from rf_core.snapshot import (
+    Alert,
+    CrawlReport,
+    DomainState,
+    Finding,
+    Headroom,
+    PoolState,
+    Snapshot,
+)
 from rf_tui.amounts import without_amounts
 from rf_tui.places import Panel, Place, Row, Whereabouts
 
@@ -68,7 +76,11 @@ class Mask:
             windows=tuple(map(self._window, snapshot.windows)),
         )
         # Last: by now, every name that a sentence may hold is known.
-        covered = replace(covered, findings=tuple(map(self._finding, snapshot.findings)))
+        covered = replace(
+            covered,
+            findings=tuple(map(self._finding, snapshot.findings)),
+            alerts=tuple(map(self._alert, snapshot.alerts)),
+        )
         self._last = snapshot, covered
         return covered
 
@@ -137,6 +149,10 @@ class Mask:
         return replace(
             finding, text=self.sentence(finding.text), way_out=self.sentence(finding.way_out)
         )
+
+    def _alert(self, alert: Alert) -> Alert:
+        pool, text, outcome = self.alias("pool", alert.pool), alert.text, alert.outcome
+        return replace(alert, pool=pool, text=self.sentence(text), outcome=self.sentence(outcome))
 
 
 def _renamed(place: Place, named: _Naming) -> Place:

@@ -13,6 +13,7 @@ from rf_tui.amounts import amount_cells, format_bytes, format_rate
 from rf_tui.arranging import arranged, holds
 from rf_tui.cells import Line, Span
 from rf_tui.layout import Section, section
+from rf_tui.meters import meters_facts
 from rf_tui.panels import crawls_panel, domains_panel, own_domains, pools_panel
 from rf_tui.places import Row, Whereabouts
 from rf_tui.tables import Column, table
@@ -33,6 +34,7 @@ def pool_page(pool: PoolState, snapshot: Snapshot, where: Whereabouts, width: in
             "left", Span(_size(pool.left_bytes, pool.id), "bold"), Span(_by_both(pool, at), "dim")
         ),
         _fact("drain", drain_words(pool.drain, pool.id), Span(_source(pool), "dim")),
+        *meters_facts(pool, at, width),
         _fact("gateway", Span(pool.host or "not listed")),
         _fact("offers", Span(", ".join(pool.proxy_types) or "unknown")),
     ]

@@ -11,16 +11,22 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Literal
 
-Panel = Literal["pools", "crawls", "domains"]
-Page = Literal["overview", "pool", "crawl", "domain", "targeting"]
+Panel = Literal["pools", "crawls", "domains", "alerts"]
+Page = Literal["overview", "pool", "crawl", "domain", "targeting", "alerts"]
 
-PAGE_OF: Final[Mapping[Panel, Page]] = {"pools": "pool", "crawls": "crawl", "domains": "domain"}
+PAGE_OF: Final[Mapping[Panel, Page]] = {
+    "pools": "pool",
+    "crawls": "crawl",
+    "domains": "domain",
+    "alerts": "alerts",
+}
 """What opens when a row of a panel is entered."""
 
 SORTS: Final[Mapping[Panel, tuple[str, ...]]] = {
     "pools": ("as listed", "left", "drain", "name"),
     "crawls": ("running first", "rate", "on the wire", "requests", "name"),
     "domains": ("bytes", "since last", "requests", "name"),
+    "alerts": ("newest first",),
 }
 """The orders of each panel, by the names of its columns; the first is the one without a choice."""
 

@@ -23,6 +23,8 @@ def tick_line(snapshot: Snapshot) -> str:
         words.append(f"pool={_word(pool.id)} left_bytes={left} drain={pool.drain.state}")
         if pool.drain.state == "draining":
             words.append(f"bytes_per_second={pool.drain.bytes_per_second:.0f}")
+        if pool.meters is not None:
+            words.append(f"meters={pool.meters.verdict} excess_bytes={pool.meters.excess_bytes}")
         if pool.drain.runway is not None:
             runway = pool.drain.runway
             words.append(f"runway_seconds={runway.low_seconds:.0f}..{runway.high_seconds:.0f}")

@@ -14,6 +14,7 @@ from typing import Final, assert_never
 from rf_core.redaction import printable
 from rf_core.snapshot import Finding, PoolState, Snapshot
 from rf_core.units import format_seconds
+from rf_tui.alerts_page import alerts_page
 from rf_tui.amounts import Amounts, printing
 from rf_tui.cells import Line, Span, Style, clip, pad, width_of
 from rf_tui.layout import (
@@ -153,6 +154,8 @@ def _page(snapshot: Snapshot, width: int, where: Whereabouts, *, is_roomy: bool)
             sections = _overview(snapshot, width, where, is_roomy=is_roomy)
         case "targeting":
             sections = targeting_page(snapshot, where, width)
+        case "alerts":
+            sections = alerts_page(snapshot, where, width)
         case "domain":
             sections = domain_page(here.subject, snapshot, where, width)
         case "pool":

@@ -9,12 +9,14 @@ import msgspec
 
 from rf_core.io import records
 from rf_core.io.session import Session
-from rf_core.reconcile import Reconciliation, reconcile_all
-from rf_core.units import format_bytes, format_rate, format_seconds
+from rf_core.reconcile import reconcile_all
+from rf_core.snapshot import Reconciliation
+from rf_core.units import format_bytes, format_seconds
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.cli.opening import with_session
 from rf_tui.cli.output import is_for_a_person, print_json, print_rows
 from rf_tui.cli.table import Column
+from rf_tui.meters import in_words
 
 
 def explained(profile: str | None, *, as_json: bool) -> int:
@@ -48,34 +50,6 @@ def explained(profile: str | None, *, as_json: bool) -> int:
         return ExitCode.CONDITION if foreign else ExitCode.DONE
 
     return with_session(profile, ask)
-
-
-def in_words(one: Reconciliation) -> str:
-    """Say what a verdict means, and what may be done."""
-    excess, noise = format_bytes(one.excess_bytes), format_bytes(one.noise_bytes)
-    match one.verdict:
-        case "clean":
-            late = f"; its meter is about {format_seconds(one.lag_seconds)} late"
-            return (
-                f"the provider took what our crawls spent, to {noise}"
-                f"{late if one.lag_seconds else ''}."
-            )
-        case "overhead":
-            why = " It looks like a GB of 10^9 bytes." if one.unit == "GB" else ""
-            return f"the provider takes {one.share or 0:.1%} more than our crawls spend.{why}"
-        case "foreign":
-            return (
-                f"somebody else took {excess}, {format_rate(one.foreign_bytes_per_second)}: "
-                "another machine or tool of yours, or a leak. If nothing is yours, "
-                "make new credentials."
-            )
-        case "inconclusive":
-            if one.share is not None:
-                return (
-                    f"the provider took {excess} more: a share of {one.share:.1%}, or somebody as "
-                    "steady as our crawls. It shows when they pause."
-                )
-            return f"the meters differ by {excess}, which proves nothing yet."
 
 
 def _document(found: dict[str, tuple[Reconciliation, ...]]) -> dict[str, object]:

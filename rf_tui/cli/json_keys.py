@@ -151,6 +151,17 @@ JSON_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         "crawls[].chance": "how likely the pool is enough for them, from 0 to 1",
         **_AGE,
     },
+    "alerts": {
+        "alerts[].pool": "the pool it is about",
+        "alerts[].rule": "the rule's name",
+        "alerts[].kind": "`pace`, `level` or `foreign`",
+        "alerts[].state": "`on`, `acknowledged` or `over`",
+        "alerts[].since": "when it began",
+        "alerts[].text": "a sentence with the numbers of when it began or ended",
+        "alerts[].acknowledged_at": "when somebody said that they know; or null",
+        "alerts[].over_at": "when it ended; or null",
+        "alerts[].outcome": "why the command that was to tell failed; or empty",
+    },
     "relay": {
         "address": "where it listens, without the secret",
         "port": "its port on 127.0.0.1",

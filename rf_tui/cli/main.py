@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "crawls": ("rf_tui.cli.here:crawls", "Running and past crawls of this machine, at no call."),
     "ledger": ("rf_tui.cli.ledger:ledger", "What was spent, by whom and where, at no call."),
     "forecast": ("rf_tui.cli.forecast:forecast", "How long each pool lasts, as an interval."),
+    "alerts": ("rf_tui.cli.alerts:alerts", "What you wanted to be told of, and that you know."),
     "relay": ("rf_tui.cli.relay:relay", "A metered loopback proxy for any other tool."),
     "run": ("rf_tui.cli.running:run", "Run a command through it, and say what it cost."),
     "doctor": ("rf_tui.cli.doctor:doctor", "What works, what does not, and the way out of it."),

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import click
 
+from rf_core.io.alarms import Alarms
 from rf_core.io.configuration import load_settings, profile_names, state_folder
+from rf_core.io.hands import StoreHands
 from rf_core.io.session import Session
 from rf_core.io.sources import LiveSource
 from rf_core.settings import Settings
@@ -23,7 +25,7 @@ from rf_tui.cli.opening import json_option
 from rf_tui.cli.output import print_json
 from rf_tui.cli.recorder import FILE, replay_file
 from rf_tui.cli.teaching import taught
-from rf_tui.cli.terminal import require_dashboard, require_terminal
+from rf_tui.cli.terminal import bell, require_dashboard, require_terminal
 from rf_tui.cli.web import serve_monitor
 from rf_tui.telling import document, news, tick_line
 from rf_tui.view import Looks, overview
@@ -104,10 +106,10 @@ def monitor(
         async with Session(settings, holder="monitor") as session:
             if live:
                 return await _show(session, interval)
-            source = LiveSource(session)
             if as_plain:
+                source = LiveSource(session, alarms=Alarms(session, bell()))
                 return await _print_ticks(source, interval, ticks, as_json=as_json)
-            return await _print_once(source, as_json=as_json)
+            return await _print_once(LiveSource(session), as_json=as_json)
 
     if live:
         require_terminal()
@@ -141,7 +143,8 @@ async def _show(session: Session, interval: float) -> int:
     from rf_tui.preferences import FILE_NAME  # noqa: PLC0415 - same
 
     # What is stored is shown at once, with its age, and not held back until there is better.
-    source = LiveSource(session, patience_seconds=0.0)
+    alarms = Alarms(session)
+    source = LiveSource(session, patience_seconds=0.0, alarms=alarms)
     folder = session.settings.state_dir
     app = MonitorApp(
         source,
@@ -149,7 +152,9 @@ async def _show(session: Session, interval: float) -> int:
         places=Places(reports=folder, preferences=folder / FILE_NAME),
         prices=session.settings.prices,
         generates=session,
+        hands=StoreHands(session),
     )
+    alarms.ring = app.bell
     await app.run_async()
     return app.return_code or ExitCode.DONE
 
@@ -163,13 +168,14 @@ async def _show_accounts(names: Sequence[str], interval: float) -> int:
 
     folder = state_folder()
     async with contextlib.AsyncExitStack() as closing:
-        desks = []
-        for name in names:
-            profile = Profile(name)
+        profiles = [Profile(name) for name in names]
+        for profile in profiles:
             closing.push_async_callback(profile.aclose)
-            desks.append(Desk(name, profile))
+        desks = [Desk(name, profile) for name, profile in zip(names, profiles, strict=True)]
         places = Places(reports=folder, preferences=folder / FILE_NAME)
         app = MonitorApp(desks, interval=interval, places=places)
+        for profile in profiles:
+            profile.ring = app.bell
         await app.run_async()
     return app.return_code or ExitCode.DONE
 

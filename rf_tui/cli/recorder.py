@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from rf_core.io.alarms import Alarms
 from rf_core.io.recordings import MOST_BYTES, Recorder, Recording
 from rf_core.io.session import Session
 from rf_core.io.sources import LiveSource
@@ -21,7 +22,7 @@ from rf_tui.cli.opening import json_option, profile_option, with_session
 from rf_tui.cli.output import is_for_a_person, print_json, terminal_width
 from rf_tui.cli.sizes import Size
 from rf_tui.cli.teaching import taught
-from rf_tui.cli.terminal import require_dashboard, require_terminal
+from rf_tui.cli.terminal import bell, require_dashboard, require_terminal
 from rf_tui.telling import document, tick_line
 from rf_tui.view import Looks, overview
 
@@ -57,13 +58,14 @@ def record(
     """Record what the monitor shows. A file that is there is gone on with.
 
     Every second of the last hour is kept, every ten seconds of the last day, every minute of thirty
-    days. A recording holds no key and no password.
+    days. A recording holds no key and no password. Alerts ring and are told as in the monitor.
     """
 
     async def work(session: Session) -> int:
         with Recorder(file, most_bytes=limit) as recorder:
             click.echo(f"Recording to {file}. Ctrl+C ends it.", err=True)
-            return await _record(LiveSource(session), recorder, interval, seconds)
+            source = LiveSource(session, alarms=Alarms(session, bell()))
+            return await _record(source, recorder, interval, seconds)
 
     return with_session(profile, work, holder="recorder")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 import click
 
@@ -28,6 +29,13 @@ def require_terminal() -> None:
         raise click.UsageError(
             "This terminal (TERM=dumb) cannot be drawn on. Use --plain or --once."
         )
+
+
+def bell() -> Callable[[], None] | None:
+    """Return what rings the terminal; None where what is written there ends in a file."""
+    if not sys.stderr.isatty():
+        return None
+    return lambda: click.echo("\a", err=True, nl=False)
 
 
 def require_dashboard() -> None:

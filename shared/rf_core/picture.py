@@ -8,10 +8,14 @@ from itertools import takewhile
 from random import Random
 from typing import Final
 
+from rf_core.alert_settings import Rule
+from rf_core.alerts import judged
+from rf_core.concluding import Conclusion
 from rf_core.drain import Reading, drain, topped_up_at
 from rf_core.forecast import forecast
 from rf_core.models import Discovery, Usage
 from rf_core.snapshot import (
+    Alert,
     CrawlReport,
     DomainState,
     Drain,
@@ -19,7 +23,7 @@ from rf_core.snapshot import (
     PoolState,
     Snapshot,
 )
-from rf_core.troubles import Trouble, findings
+from rf_core.troubles import Trouble, alert_troubles, findings
 
 SILENT_SECONDS: Final = 15.0
 """A crawl publishes each second; one that is silent for this long may be dead."""
@@ -38,6 +42,9 @@ class Material:
         spent: Pool → wire bytes of this machine's crawls in all.
         usage, usage_before: The newest answer on domains, and the one before it.
         gone: Identifiers of crawls whose process does not exist any more.
+        concluded: Pool → what its readings tell.
+        rules: What somebody wants to be told of.
+        alerts: What was on before, and what was lately.
     """
 
     now: float
@@ -57,14 +64,20 @@ class Material:
     gone: frozenset[str] = frozenset()
     troubles: tuple[Trouble, ...] = ()
     own_calls: int = 0
+    concluded: Mapping[str, Conclusion] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    alerts: tuple[Alert, ...] = ()
 
 
 def snapshot(material: Material) -> Snapshot:
     """Make the snapshot."""
     crawls = tuple(_crawl(report, material) for report in material.crawls)
     pools = _pools(material, crawls)
+    curves = {pool: one.curve for pool, one in material.concluded.items()}
+    alerts = judged(material.rules, pools, curves, material.alerts, material.now)
     troubles = (
         *material.troubles,
+        *alert_troubles(alerts),
         *(
             Trouble("demo_credentials", _empty_since(pool), about=pool.id)
             for pool in pools
@@ -92,6 +105,7 @@ def snapshot(material: Material) -> Snapshot:
         usage_at=material.usage_at,
         discovery_at=material.discovery_at,
         own_calls_per_minute=float(material.own_calls),
+        alerts=alerts,
     )
 
 
@@ -132,6 +146,7 @@ def _pools(material: Material, crawls: Sequence[CrawlReport]) -> tuple[PoolState
             if crawl.pool == pool_id and not _is_over(crawl)
         )
         pool = listed.get(pool_id)
+        concluded = material.concluded.get(pool_id)
         states.append(
             PoolState(
                 id=pool_id,
@@ -147,6 +162,7 @@ def _pools(material: Material, crawls: Sequence[CrawlReport]) -> tuple[PoolState
                 history=tuple((reading.at, reading.balance_bytes) for reading in readings),
                 topped_up_at=topped_up_at(readings),
                 listed=pool is not None or material.discovery is None,
+                meters=concluded.meters if concluded else None,
             )
         )
     return tuple(states)

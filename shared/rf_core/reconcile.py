@@ -8,17 +8,16 @@ stable share of it. What no lateness and no share explains is somebody else's.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from statistics import median
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 from rf_core.consumption import cadence_seconds
 from rf_core.drain import Reading, consumed_bytes
+from rf_core.snapshot import Reconciliation, Verdict
 from rf_core.units import BALANCE_QUANTUM, GIGABYTE
-
-Verdict: TypeAlias = Literal["clean", "overhead", "foreign", "inconclusive"]
 
 STRETCH_SECONDS: Final = 1_800.0
 """How long a stretch of readings is, about."""
@@ -34,40 +33,6 @@ _SHORTEST_SECONDS: Final = 900.0
 _FEWEST: Final = 3
 _TELLING: Final = 20
 """How many times the noise our crawls must have spent for a clean stretch to rule a share out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciliation:
-    """Both meters over one stretch of readings.
-
-    Attributes:
-        begin, end: Of the stretch, in Unix seconds.
-        provider_bytes, our_bytes: What each meter counted, as late as the provider's is.
-        excess_bytes: The difference: above 0 when the provider took more.
-        noise_bytes: What rounding and rhythm explain of it.
-        lag_seconds: How late the provider's meter seems to be.
-        cadence_seconds: How often it is brought up to date; 0 when that cannot be told.
-        share: With `overhead`, the excess as a part of ours.
-        unit: `GB` when that share is just that of a GB of 10^9 bytes, so that our GB is too large.
-    """
-
-    verdict: Verdict
-    begin: float
-    end: float
-    provider_bytes: int
-    our_bytes: int
-    excess_bytes: int
-    noise_bytes: int
-    lag_seconds: float
-    cadence_seconds: float
-    share: float | None = None
-    unit: Literal["GB"] | None = None
-
-    @property
-    def foreign_bytes_per_second(self) -> float:
-        """What somebody else takes."""
-        seconds = self.end - self.begin
-        return self.excess_bytes / seconds if self.verdict == "foreign" and seconds else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +104,11 @@ def reconcile(
     steps = [max(0, after - before) for before, after in pairwise(spent)]
     ours = list(accumulate(steps, initial=0))
     cadence = _cadence(readings[: last + 1])
-    fits = [
+    fits = (
         _fit(readings, ours, (first, last), float(lag), cadence)
         for lag in _LATENESS
         if lag == 0 or readings[0].at <= readings[first].at - lag or not spent[0]
-    ]
+    )
     verdict, fit, share = _judged(fits, usual_share)
     if verdict == "clean" and last - first + 1 < _FEWEST:
         verdict = "inconclusive"
@@ -170,11 +135,15 @@ def reconcile(
     )
 
 
-def _judged(fits: Sequence[_Fit], usual_share: float | None) -> tuple[Verdict, _Fit, float | None]:
+def _judged(
+    possible: Iterable[_Fit], usual_share: float | None
+) -> tuple[Verdict, _Fit, float | None]:
     """The verdict, how late the provider is with it, and the share it takes on top of ours."""
-    for fit in fits:
+    fits: list[_Fit] = []
+    for fit in possible:  # most often the first one holds, and the others are never made
         if fit.holds():
             return "clean", fit, None
+        fits.append(fit)
     for fit in fits:
         share = fit.excess / fit.ours[-1] if fit.ours[-1] > 0 else 0.0
         if 0 < share <= _MOST_SHARE and fit.holds(share=share):

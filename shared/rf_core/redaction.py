@@ -88,6 +88,11 @@ def know_prefix(prefix: str) -> None:
         _other_keys[prefix] = re.compile(f"(?P<prefix>{re.escape(prefix)})[A-Za-z0-9_-]{{4,}}")
 
 
+def holds_key(text: str) -> bool:
+    """Tell whether an API key stands in a text, anybody's."""
+    return any(pattern.search(text) for pattern in (_KEY, *_other_keys.values()))
+
+
 def redact(text: str) -> str:
     """Take user names and passwords in URLs, keys and authorization values out of a text."""
     text = _USERINFO.sub(rf"\g<scheme>{STARS}@", text)

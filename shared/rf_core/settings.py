@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from rf_core.alert_settings import AlertSettings
 from rf_core.errors import InsecureAddressError, InvalidKeyError, MissingKeyError, SettingsError
 from rf_core.prices import Price
 from rf_core.redaction import Secret, printable, redact
@@ -24,6 +25,7 @@ class Settings:
     Attributes:
         warnings: Sentences the user should see once, such as about a repaired key.
         prices: What a gigabyte costs.
+        alerts: What to tell somebody of, and how.
     """
 
     base_url: str
@@ -34,6 +36,7 @@ class Settings:
     store: str = "local"
     warnings: tuple[str, ...] = ()
     prices: tuple[Price, ...] = ()
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
     def require_key(self) -> Secret:
         """Return the key.

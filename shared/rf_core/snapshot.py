@@ -15,6 +15,8 @@ from rf_core.models import Targeting
 
 Severity = Literal["info", "warning", "error"]
 DrainState = Literal["measuring", "idle", "draining"]
+Verdict = Literal["clean", "overhead", "foreign", "inconclusive"]
+AlertKind = Literal["pace", "level", "foreign"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,45 @@ class Drain:
 
 
 @dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """Both meters over one stretch of readings.
+
+    Attributes:
+        begin, end: Of the stretch, in Unix seconds.
+        provider_bytes, our_bytes: What each meter counted, as late as the provider's is.
+        excess_bytes: The difference: above 0 when the provider took more.
+        noise_bytes: What rounding and rhythm explain of it.
+        lag_seconds: How late the provider's meter seems to be.
+        cadence_seconds: How often it is brought up to date; 0 when that cannot be told.
+        share: With `overhead`, the excess as a part of ours.
+        unit: `GB` when that share is just that of a GB of 10^9 bytes, so that our GB is too large.
+    """
+
+    verdict: Verdict
+    begin: float
+    end: float
+    provider_bytes: int
+    our_bytes: int
+    excess_bytes: int
+    noise_bytes: int
+    lag_seconds: float
+    cadence_seconds: float
+    share: float | None = None
+    unit: Literal["GB"] | None = None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether somebody else took something."""
+        return self.verdict == "foreign"
+
+    @property
+    def foreign_bytes_per_second(self) -> float:
+        """What somebody else takes."""
+        seconds = self.end - self.begin
+        return self.excess_bytes / seconds if self.verdict == "foreign" and seconds else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class PoolState:
     """One pool as last seen.
 
@@ -55,6 +96,7 @@ class PoolState:
         history: Readings as (time, balance bytes), oldest first.
         topped_up_at: Time of the newest reading that was higher than the one before, or None.
         listed: False for a pool that has a balance but is not in `/pools` (C-093).
+        meters: Whether the provider takes what our crawls spend; None before two readings.
     """
 
     id: str
@@ -68,6 +110,7 @@ class PoolState:
     history: tuple[tuple[float, int], ...] = ()
     topped_up_at: float | None = None
     listed: bool = True
+    meters: Reconciliation | None = None
 
     @property
     def left_bytes(self) -> int | None:
@@ -208,6 +251,39 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Alert:
+    """A rule of somebody's that holds for a pool, or has held.
+
+    Attributes:
+        rule: The rule's name: with the pool it says which alert this is.
+        since: When it began to hold.
+        text: One sentence, with the numbers of now, or of its end.
+        acknowledged_at: When somebody said that they know; it is quiet from then on.
+        over_at: When it held no more, or None.
+        outcome: Why the command that was to tell somebody failed, or "".
+    """
+
+    pool: str
+    rule: str
+    kind: AlertKind
+    since: float
+    text: str = ""
+    acknowledged_at: float | None = None
+    over_at: float | None = None
+    outcome: str = ""
+
+    @property
+    def id(self) -> str:
+        """Which one it is of all there ever were."""
+        return f"{self.since} {self.pool} {self.rule}"
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it holds now."""
+        return self.over_at is None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything at one moment.
 
@@ -218,6 +294,7 @@ class Snapshot:
         targeting: The values an order may name today, or None before they are known.
         balance_at, usage_at, discovery_at: When each part was last read from the API, or None.
         own_calls_per_minute: What the polling itself costs in reads.
+        alerts: Those that are on, the newest first, then those that were.
     """
 
     taken_at: float
@@ -233,3 +310,4 @@ class Snapshot:
     usage_at: float | None = None
     discovery_at: float | None = None
     own_calls_per_minute: float = 0.0
+    alerts: tuple[Alert, ...] = ()

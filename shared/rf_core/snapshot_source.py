@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from rf_core.snapshot import Snapshot
+from rf_core.snapshot import Alert, Snapshot
 
 
 class Source(Protocol):
@@ -16,4 +16,12 @@ class Source(Protocol):
 
     async def refresh(self) -> Snapshot:
         """Ask anew for everything first, because somebody wants to know now."""
+        ...
+
+
+class Hands(Protocol):
+    """What a person who watches may do about it; each says in a sentence what came of it."""
+
+    async def acknowledge(self, alert: Alert | None) -> str:
+        """Silence an alert until it is over; all of them without one."""
         ...

@@ -23,7 +23,7 @@ from rf_core.errors import (
 )
 from rf_core.parts import BALANCE, DISCOVERY, USAGE
 from rf_core.redaction import printable, redact
-from rf_core.snapshot import Finding, Severity
+from rf_core.snapshot import Alert, Finding, Severity
 from rf_core.units import format_seconds
 
 
@@ -71,6 +71,22 @@ FINDINGS: Final[Mapping[str, tuple[Severity, str, str]]] = {
         "error",
         "{detail} {age}",
         "The API may have changed: look for a newer version of this program.",
+    ),
+    "alert_pace": (
+        "warning",
+        "{detail}",
+        "Top it up, or slow a crawl down; `rf alerts acknowledge` silences this.",
+    ),
+    "alert_level": ("warning", "{detail}", "Top it up; `rf alerts acknowledge` silences this."),
+    "alert_foreign": (
+        "warning",
+        "{detail}",
+        "If it is nobody of yours, make new credentials; `rf alerts acknowledge` silences this.",
+    ),
+    "alert_untold": (
+        "warning",
+        "The alert on pool {about} was not told: {detail}",
+        "Mend `command` of the profile's alerts.",
     ),
     "rate_limited": (
         "warning",
@@ -169,6 +185,17 @@ def cured(known: Sequence[Trouble], part: str) -> tuple[Trouble, ...]:
         for trouble in known
         if trouble.code not in _DISPROVED and (trouble.code, trouble.about) not in disproved
     )
+
+
+def alert_troubles(alerts: Sequence[Alert]) -> tuple[Trouble, ...]:
+    """Return what alerts that nobody has acknowledged mean for whoever watches."""
+    found = []
+    for alert in alerts:
+        if alert.is_on and alert.acknowledged_at is None:
+            found.append(Trouble(f"alert_{alert.kind}", alert.since, alert.pool, alert.text))
+            if alert.outcome:
+                found.append(Trouble("alert_untold", alert.since, alert.pool, alert.outcome))
+    return tuple(found)
 
 
 def barred(known: Sequence[Trouble]) -> frozenset[str]:

@@ -13,6 +13,8 @@ BALANCE_QUANTUM: Final = GIGABYTE // 10_000
 """Bytes in the last digit of a balance: four decimals of a GB (C-091), about 107 kB."""
 
 _SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([A-Za-z]{0,2})", re.ASCII)
+_DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*(s|min|m|h|d)", re.ASCII)
+_SECONDS: Final = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
 _STEPS: Final = ((GIGABYTE, "GB"), (1 << 20, "MB"), (1 << 10, "kB"))
 
 
@@ -44,6 +46,20 @@ def parse_bytes(text: str) -> int:
         message = f"write a size above 0, as 5 GB; not {text!r}"
         raise ValueError(message)
     return count
+
+
+def parse_seconds(text: str) -> float:
+    """Read a time as people write it: `90s`, `30 min`, `2h`, `1.5d`.
+
+    Raises:
+        ValueError: it is none, or nothing at all.
+    """
+    found = _DURATION.fullmatch(text.strip().lower())
+    seconds = float(found[1]) * _SECONDS[found[2]] if found else 0.0
+    if seconds <= 0:
+        message = f"write a time, as 30 min or 2h; not {text!r}"
+        raise ValueError(message)
+    return seconds
 
 
 def format_bytes(count: float) -> str:

@@ -25,6 +25,7 @@ PROFILE_KEYS: Final[Mapping[str, str]] = {
     "base_url": "as `RF_BASE_URL`",
     "store": "as `RF_STORE`",
     "prices": "what a gigabyte costs: a list of `per_gb`, `from`, `pool`",
+    "alerts": "what to be told of, and how: `rules`, `bell`, `command`",
 }
 """Key of a profile in `config.toml` → what it says."""
 

@@ -11,6 +11,7 @@ from support.contract import ROWS
 from support.contract_duties import DUTIES
 from support.contract_tests import named_by_tests
 
+from rf_core.alert_settings import ALERT_KEYS, FACTS, RULE_KEYS
 from rf_core.checkup import AREAS
 from rf_core.variables import PROFILE_KEYS, REFERENCES, VARIABLES
 from rf_core.verdicts import RULES as VERDICTS
@@ -226,6 +227,21 @@ def _commands():
             "| in a profile | what it says |",
             "|---|---|",
             *(f"| `{name}` | {meaning} |" for name, meaning in PROFILE_KEYS.items()),
+        ],
+        "alerts": [
+            "| in `alerts` | what it says |",
+            "|---|---|",
+            *(f"| `{name}` | {meaning} |" for name, meaning in ALERT_KEYS.items()),
+        ],
+        "rules": [
+            "| in a rule | what it says |",
+            "|---|---|",
+            *(f"| `{name}` | {meaning} |" for name, meaning in RULE_KEYS.items()),
+        ],
+        "facts": [
+            "| fact | what it says |",
+            "|---|---|",
+            *(f"| `{name}` | {meaning} |" for name, meaning in FACTS.items()),
         ],
         "references": [
             "| the key is in | which is |",

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from rf_core.models import Targeting
 from rf_core.snapshot import (
+    Alert,
     CrawlReport,
     DomainSpend,
     DomainState,
@@ -11,6 +12,7 @@ from rf_core.snapshot import (
     Finding,
     Headroom,
     PoolState,
+    Reconciliation,
     Runway,
     Snapshot,
 )
@@ -27,6 +29,24 @@ WINDOWS = (
         "reads", 120, 11, foreign=4, holders=(("poller", 8), ("crawl books", 2), ("monitor", 1)),
         frees_in_seconds=(3.2, 8.1, 13.4, 14.0, 14.1, 24.8, 30.2, 39.9, 44.6, 51.3, 60.8),
         held_by=(0, 0, 0, 1, 1, 0, 0, 2, 0, 0, 0), foreign_for_seconds=33.0,
+    ),
+)  # fmt: skip
+
+ALERTS = (
+    Alert(
+        "walmart_premium", "foreign use", "foreign", NOW - 300,
+        "Somebody else took 5.12 MB from pool walmart_premium in 14 min 10 s.",
+        outcome="notify-send cannot be run: No such file or directory.",
+    ),
+    Alert(
+        "walmart_premium", "empty within 2h", "pace", NOW - 2_000,
+        "Pool walmart_premium will be empty in about 54 min 30 s: 3.3528 GB left, 1.05 MB/s "
+        "leaving (empty within 2h).",
+        acknowledged_at=NOW - 1_900,
+    ),
+    Alert(
+        "unread", "below 2 GB", "level", NOW - 90_000, "Pool unread is below 2 GB: 1.98 GB left.",
+        over_at=NOW - 86_000,
     ),
 )  # fmt: skip
 
@@ -50,6 +70,9 @@ def busy() -> Snapshot:
                 drain=Drain("draining", 1.2 * MB, runway=Runway(1_219.0, 1_010.0, 1_490.0)),
                 history=history,
                 label="Walmart Premium", host="gw.example", proxy_types=("rotating", "sticky"),
+                meters=Reconciliation(
+                    "clean", NOW - 600, NOW - 5, 580 * MB, 581 * MB, -MB, 4 * MB, 30.0, 0.0
+                ),
             ),
             PoolState(
                 "retail_select", balance_bytes=6 * GB, balance_at=NOW - 5, drain=Drain("idle"),
@@ -106,6 +129,7 @@ def degraded() -> Snapshot:
             ),
             WINDOWS[1],
         ),
+        alerts=ALERTS,
         findings=(
             Finding(
                 "error", "key_refused", "The API refused the key rf_live_…x7kQ (401).",

@@ -51,6 +51,7 @@ PAGES = {
     "crawl": Place("crawl", "a"),
     "domain": Place("domain", "books.example"),
     "targeting": Place("targeting"),
+    "alerts": Place("alerts"),
 }
 
 

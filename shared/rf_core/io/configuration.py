@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import platformdirs
 
+from rf_core.alert_settings import read_alerts
 from rf_core.errors import SettingsError
 from rf_core.io.references import follow, read_private
 from rf_core.prices import read_prices
@@ -121,6 +122,7 @@ def _load(
         store=store,
         warnings=(*warnings, *repaired),
         prices=read_prices(document.get("prices", [])),
+        alerts=read_alerts(document.get("alerts", {})),
     )
 
 

@@ -16,8 +16,9 @@ import msgspec
 
 from rf_core.drain import Reading
 from rf_core.io import spending
+from rf_core.io.alert_book import get_alerts
 from rf_core.parts import BALANCE
-from rf_core.snapshot import CrawlReport, DomainSpend
+from rf_core.snapshot import Alert, CrawlReport, DomainSpend
 
 KEPT_READINGS: Final = 600
 _KEPT_CRAWL_SECONDS: Final = 30 * 24 * 3_600.0
@@ -39,12 +40,14 @@ class Stored:
         parts: The newest answer of each kind.
         readings: Pool → its balances, oldest first.
         spent: Pool → wire bytes of all recorded crawls.
+        alerts: Those that are on, and the latest of those that were.
     """
 
     parts: Mapping[str, Part]
     readings: Mapping[str, Sequence[Reading]]
     spent: Mapping[str, int]
     crawls: tuple[CrawlReport, ...]
+    alerts: tuple[Alert, ...] = ()
 
 
 def gather(connection: sqlite3.Connection, key: str, crawls_since: float) -> Stored:
@@ -54,6 +57,7 @@ def gather(connection: sqlite3.Connection, key: str, crawls_since: float) -> Sto
         readings=get_history(connection, key),
         spent=spent_by_pool(connection, key),
         crawls=get_crawls(connection, key, crawls_since),
+        alerts=get_alerts(connection, key),
     )
 
 

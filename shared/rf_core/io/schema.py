@@ -113,6 +113,16 @@ CREATE TABLE lowered (
 ) STRICT, WITHOUT ROWID;
 """
 
+_ALERTS: Final = """
+CREATE TABLE alerts (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, pool TEXT NOT NULL, rule TEXT NOT NULL,
+    kind TEXT NOT NULL, since REAL NOT NULL, text TEXT NOT NULL,
+    acknowledged_at REAL, over_at REAL, outcome TEXT NOT NULL,
+    rung INTEGER NOT NULL, told INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX alerts_that_are_on ON alerts (key, pool, rule) WHERE over_at IS NULL;
+"""
+
 MIGRATIONS: Final = (
     _FIRST,
     _PACKED_WINDOWS,
@@ -121,5 +131,6 @@ MIGRATIONS: Final = (
     _SPENDING,
     _CLAIMS,
     _DRAWS,
+    _ALERTS,
 )
 """Each makes the next version of the one before; the version is how many were applied."""

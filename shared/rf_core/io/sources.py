@@ -10,8 +10,10 @@ from typing import Final
 import msgspec
 
 from rf_core import picture, polling
+from rf_core.concluding import Conclusions
 from rf_core.errors import StateError
 from rf_core.io import processes, records
+from rf_core.io.alarms import Alarms
 from rf_core.io.notes import stored_troubles
 from rf_core.io.poller import HOLDER, Poller
 from rf_core.io.session import Session
@@ -36,6 +38,7 @@ class LiveSource:
         reads_share: The part of the reads window that all polling of this machine may use.
         patience_seconds: How long the very first snapshot may wait for answers when there are none
             or only old ones; later ones never wait.
+        alarms: What rings and tells when an alert begins; without it alerts are only shown.
     """
 
     def __init__(
@@ -44,11 +47,14 @@ class LiveSource:
         *,
         reads_share: float = 0.10,
         patience_seconds: float = 5.0,
+        alarms: Alarms | None = None,
     ) -> None:
         self._session = session
         self._poller = Poller(session)
         self._reads_share = reads_share
         self._patience_seconds = patience_seconds
+        self._alarms = alarms
+        self._conclusions = Conclusions()
         self._polling: asyncio.Task[bool] | None = None
         self._looked = False
         self._opened_at = session.clock.wall()
@@ -139,7 +145,7 @@ class LiveSource:
         self._fetched_at = {name: part.fetched_at for name, part in parts.items()}
         if discovery:
             self._fetched_at[DISCOVERY] = discovery[1]
-        return picture.snapshot(
+        current = picture.snapshot(
             Material(
                 now=now,
                 key=session.masked_key,
@@ -158,8 +164,14 @@ class LiveSource:
                 gone=processes.gone(stored.crawls, now),
                 troubles=(*stored_troubles(parts), *self._own_troubles(account)),
                 own_calls=_held_by_polling(windows),
+                concluded=self._conclusions.of(stored.readings),
+                rules=session.settings.alerts.rules,
+                alerts=stored.alerts,
             )
         )
+        if self._alarms is not None:
+            await self._alarms.heed(stored.alerts, current.alerts, current.pools)
+        return current
 
     def _own_troubles(self, account: Mapping[str, str]) -> tuple[Trouble, ...]:
         """What concerns this process alone."""
