@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from rf_core.errors import ResiFactoryError
-from rf_core.io.alarms import Alarms
-from rf_core.io.clock import SystemClock
 from rf_core.io.configuration import load_settings
-from rf_core.io.hands import StoreHands
-from rf_core.io.session import Session
-from rf_core.io.sources import LiveSource
 from rf_core.prices import Price
 from rf_core.redaction import printable
+from rf_core.settings import Settings
 from rf_core.snapshot import Finding, Snapshot
 from rf_core.snapshot_source import Hands, Source
-from rf_tui.making import Generates
-from rf_tui.order_form import Form
 from rf_tui.places import Whereabouts
 from rf_tui.poller import Poller
+
+if TYPE_CHECKING:
+    from rf_core.io.session import Session
+    from rf_core.io.sources import LiveSource
+    from rf_tui.making import Generates
+    from rf_tui.opened import Opened
+    from rf_tui.order_form import Form
 
 State = Literal["reading", "well", "warning", "error"]
 
@@ -28,11 +31,14 @@ MARKS: Final[dict[State, str]] = {"reading": "…", "well": "●", "warning": "!
 """How an account is, by a sign and not by its colour alone."""
 
 
-class Profile:
-    """The account of a profile as a source. One that cannot be opened says why, and what to do.
+class Account:
+    """An account as a source that is opened when it is first looked at.
+
+    What is drawn before that is drawn at once: a session is half of what there is to load. An
+    account that cannot be opened says why, and what to do.
 
     Args:
-        name: Of the profile.
+        settings: Reads them, or fails as settings do; again each time it is asked to open.
         patience_seconds: How long its very first snapshot may wait for answers.
 
     Attributes:
@@ -40,14 +46,14 @@ class Profile:
         hands: What a person may do about it, once it is open.
     """
 
-    def __init__(self, name: str, *, patience_seconds: float = 0.0) -> None:
-        self._name = name
+    def __init__(self, settings: Callable[[], Settings], *, patience_seconds: float = 0.0) -> None:
+        self._settings = settings
         self._patience_seconds = patience_seconds
-        self._clock = SystemClock()
         self._session: Session | None = None
         self._live: LiveSource | None = None
         self._why: ResiFactoryError | None = None
         self._tried_at = 0.0
+        self._opening = asyncio.Lock()
         self.prices: tuple[Price, ...] = ()
         self.hands: Hands | None = None
         self.ring: Callable[[], None] | None = None
@@ -58,7 +64,7 @@ class Profile:
         return self._session
 
     def __repr__(self) -> str:
-        return f"<Profile {self._name} {self._session or 'not open'}>"
+        return f"<Account {self._session or 'not open'}>"
 
     async def snapshot(self) -> Snapshot:
         """Return what is known, or why nothing is."""
@@ -74,34 +80,49 @@ class Profile:
 
     async def aclose(self) -> None:
         """Close the session. Repeatable."""
-        session, self._session, self._live, self.hands = self._session, None, None, None
-        if session is not None:
-            await session.aclose()
+        async with self._opening:
+            session, self._session, self._live, self.hands = self._session, None, None, None
+            if session is not None:
+                await session.aclose()
 
     async def _open(self) -> None:
-        self._tried_at = self._clock.wall()
-        try:
-            settings = load_settings(profile=self._name, profile_first=True)
-            session = Session(settings, holder="monitor", clock=self._clock)
-            await session.__aenter__()
-        except ResiFactoryError as error:
-            self._why = error
-            return
-        self._why = None
-        self.prices = settings.prices
-        self._session = session
-        self.hands = StoreHands(session)
-        self._live = LiveSource(
-            session,
-            patience_seconds=self._patience_seconds,
-            alarms=Alarms(session, self.ring),
-        )
+        async with self._opening:
+            if self._live is not None:
+                return
+            self._tried_at = time.time()
+            try:
+                settings = self._settings()
+                open_session = await asyncio.to_thread(_loaded)
+                opened = await open_session(
+                    settings, patience_seconds=self._patience_seconds, ring=self.ring
+                )
+            except ResiFactoryError as error:
+                self._why = error
+                return
+            self._why = None
+            self.prices = settings.prices
+            self._session, self._live, self.hands = opened
 
     def _closed(self) -> Snapshot:
         why = self._why or ResiFactoryError("It is closed.")
         way_out = f"{why.way_out} Then press r.".strip()
         finding = Finding("error", "not_open", why.message, way_out, self._tried_at)
-        return Snapshot(self._clock.wall(), findings=(finding,))
+        return Snapshot(time.time(), findings=(finding,))
+
+
+def profile(name: str, *, patience_seconds: float = 0.0) -> Account:
+    """Make the account of a profile of config.toml."""
+
+    def settings() -> Settings:
+        return load_settings(profile=name, profile_first=True)
+
+    return Account(settings, patience_seconds=patience_seconds)
+
+
+def _loaded() -> Callable[..., Awaitable[Opened]]:
+    from rf_tui.opened import opened  # noqa: PLC0415 - half of what there is to load
+
+    return opened
 
 
 @dataclass
@@ -133,8 +154,8 @@ class Desk:
 
     @property
     def orders(self) -> Generates | None:
-        """Who sends its orders, if anybody does; a profile has somebody once it is open."""
-        return self.source.generates if isinstance(self.source, Profile) else self.generates
+        """Who sends its orders, if anybody does; an account has somebody once it is open."""
+        return self.source.generates if isinstance(self.source, Account) else self.generates
 
     def keep(self, form: Form) -> None:
         """Keep what is being written, for when the generator opens again."""
@@ -143,12 +164,12 @@ class Desk:
     @property
     def doing(self) -> Hands | None:
         """What a person may do about it, if anything; with a profile, once it is open."""
-        return self.source.hands if isinstance(self.source, Profile) else self.hands
+        return self.source.hands if isinstance(self.source, Account) else self.hands
 
     @property
     def costs(self) -> Sequence[Price]:
-        """What a gigabyte costs; a profile knows it once it is open."""
-        return self.source.prices if isinstance(self.source, Profile) else self.prices
+        """What a gigabyte costs; an account knows it once it is open."""
+        return self.source.prices if isinstance(self.source, Account) else self.prices
 
     @property
     def state(self) -> State:

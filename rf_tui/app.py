@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -19,13 +19,14 @@ from rf_tui.guest import bindings
 from rf_tui.handy import Places
 from rf_tui.keys import KEYS, Key
 from rf_tui.layout import Picture
-from rf_tui.making import Generates
-from rf_tui.screens.generator import GeneratorScreen
 from rf_tui.screens.help import HelpScreen
 from rf_tui.view import Looks, picture
 from rf_tui.widgets.canvas import Canvas
 from rf_tui.widgets.filter_line import FilterLine
 from rf_tui.widgets.tab_line import TabLine
+
+if TYPE_CHECKING:
+    from rf_tui.making import Generates
 
 _STEERING: Final = frozenset(
     {
@@ -150,6 +151,8 @@ class MonitorApp(Acting):
         if self._chosen.masked:
             self._say("The generator names pools: m takes the mask off first.", wrong=True)
         elif (generates := self._desk.orders) is not None:
+            from rf_tui.screens.generator import GeneratorScreen  # noqa: PLC0415 - seldom wanted
+
             desk = self._desk
             self.push_screen(
                 GeneratorScreen(generates, lambda: desk.snapshot, form=desk.form, keep=desk.keep)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from typing import Final
 
@@ -27,6 +26,8 @@ def tidy(svg: str) -> str:
 
 def _word_by_word(match: re.Match[str]) -> str:
     """Place each word by itself: viewers differ in what spaces are worth and letters are wide."""
+    import html  # noqa: PLC0415 - a table of all entities, which few ever need
+
     cells = redact(html.unescape(match["text"].replace(_SPACE, " "))).rstrip("\n")
     words = []
     for word in re.finditer(r"\S+(?: \S+)*", cells):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
-
-import msgspec
 
 from rf_core.io.private_files import private_draft
 from rf_tui.amounts import UNITS, Unit
@@ -39,8 +38,8 @@ def load(path: Path | None) -> Preferences:
         return Preferences()
     try:
         with path.open("rb") as file:
-            document = msgspec.json.decode(file.read(_LONGEST))
-    except (OSError, msgspec.DecodeError):
+            document = json.loads(file.read(_LONGEST))
+    except (OSError, ValueError):
         return Preferences()
     return _read(document if isinstance(document, dict) else {})
 
@@ -49,9 +48,14 @@ def save(path: Path | None, preferences: Preferences) -> None:
     """Keep them, in a file that is private; where that cannot be, they are not kept."""
     if path is None:
         return
-    document = msgspec.to_builtins(replace(preferences, sorts=dict(preferences.sorts)))
+    document = {
+        "theme": preferences.theme,
+        "unit": preferences.unit,
+        "sorts": dict(preferences.sorts),
+        "masked": preferences.masked,
+    }
     with contextlib.suppress(OSError), private_draft(path) as file:
-        file.write(msgspec.json.encode(document))
+        file.write(json.dumps(document).encode())
 
 
 def _read(document: dict[str, Any]) -> Preferences:

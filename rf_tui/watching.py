@@ -102,7 +102,10 @@ class Watching(Handy):
     ) -> None:
         """Show what is answered, on the account it was asked for: it may not be in sight by now."""
         desk = desk or self._desk
+        could_order = desk.orders is not None
         snapshot = await ask()
+        if could_order != (desk.orders is not None):
+            self.refresh_bindings()
         if snapshot is not None and desk.paused_at is None:
             desk.snapshot = snapshot
         self._paint()
@@ -144,6 +147,7 @@ class Watching(Handy):
         self._stop_writing()
         before, self._desk = self._desk, self._desks[number]
         self._desk.sorted_like(before)
+        self.refresh_bindings()
         self._paint()
         if self._paused_at is None:
             self._look()

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import shutil
-import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from rf_core.io.alarms import Alarms
-from rf_core.io.configuration import load_settings, profile_names, state_folder
-from rf_core.io.hands import StoreHands
-from rf_core.io.session import Session
-from rf_core.io.sources import LiveSource
+from rf_core.io.configuration import load_settings, profile_names
 from rf_core.settings import Settings
-from rf_core.snapshot import Finding, Snapshot
-from rf_tui.cells import plain
-from rf_tui.cli.exit_codes import ExitCode
-from rf_tui.cli.opening import json_option
-from rf_tui.cli.output import print_json
-from rf_tui.cli.recorder import FILE, replay_file
+from rf_tui.cli.dashboard import show
+from rf_tui.cli.opening import RECORDING, json_option
 from rf_tui.cli.teaching import taught
-from rf_tui.cli.terminal import bell, require_dashboard, require_terminal
+from rf_tui.cli.terminal import require_dashboard, require_terminal
 from rf_tui.cli.web import serve_monitor
-from rf_tui.telling import document, news, tick_line
-from rf_tui.view import Looks, overview
-
-_REFUSED = frozenset({"key_refused", "account_disabled"})
 
 
 @taught(
@@ -57,7 +40,11 @@ _REFUSED = frozenset({"key_refused", "account_disabled"})
     "--port", type=click.IntRange(0, 65_535), default=0, help="With --web; 0 takes a free one."
 )
 @click.option(
-    "--replay", "recording", type=FILE, metavar="FILE", help="A recording, as rf replay shows it."
+    "--replay",
+    "recording",
+    type=RECORDING,
+    metavar="FILE",
+    help="A recording: rf replay.",
 )
 @click.option("--ticks", type=click.IntRange(1), help="With --plain: stop after so many lines.")
 @click.option(
@@ -87,10 +74,13 @@ def monitor(
     --json prints one object instead of a frame; with --plain one a tick.
     """
     if recording is not None:
+        from rf_tui.cli.recorder import replay_file  # noqa: PLC0415 - see dashboard
+
         return replay_file(recording, as_plain=as_plain, once=once, as_json=as_json)
     live = not (once or as_plain or as_json)
     names = _accounts(profiles, all_profiles=all_profiles, live=live)
     settings = None if names[1:] else _settings(names)
+
     if web:
         if not live:
             raise click.UsageError(
@@ -100,21 +90,15 @@ def monitor(
         chosen = [option for name in names for option in ("--profile", name)]
         return serve_monitor(port, ["--interval", str(interval), *chosen])
 
-    async def watch() -> int:
-        if settings is None:
-            return await _show_accounts(names, interval)
-        async with Session(settings, holder="monitor") as session:
-            if live:
-                return await _show(session, interval)
-            if as_plain:
-                source = LiveSource(session, alarms=Alarms(session, bell()))
-                return await _print_ticks(source, interval, ticks, as_json=as_json)
-            return await _print_once(LiveSource(session), as_json=as_json)
-
     if live:
         require_terminal()
         require_dashboard()
-    return asyncio.run(watch())
+        return show(names, settings, interval)
+    from rf_tui.cli.plainly import print_once, print_ticks  # noqa: PLC0415 - see dashboard
+
+    if as_plain:
+        return print_ticks(settings, interval, ticks, as_json=as_json)
+    return print_once(settings, as_json=as_json)
 
 
 def _accounts(profiles: Sequence[str], *, all_profiles: bool, live: bool) -> tuple[str, ...]:
@@ -135,89 +119,3 @@ def _settings(names: Sequence[str]) -> Settings:
     settings = load_settings(profile=names[0] if names else None)
     settings.require_key()
     return settings
-
-
-async def _show(session: Session, interval: float) -> int:
-    from rf_tui.app import MonitorApp  # noqa: PLC0415 - loads Textual
-    from rf_tui.handy import Places  # noqa: PLC0415 - same
-    from rf_tui.preferences import FILE_NAME  # noqa: PLC0415 - same
-
-    # What is stored is shown at once, with its age, and not held back until there is better.
-    alarms = Alarms(session)
-    source = LiveSource(session, patience_seconds=0.0, alarms=alarms)
-    folder = session.settings.state_dir
-    app = MonitorApp(
-        source,
-        interval=interval,
-        places=Places(reports=folder, preferences=folder / FILE_NAME),
-        prices=session.settings.prices,
-        generates=session,
-        hands=StoreHands(session),
-    )
-    alarms.ring = app.bell
-    await app.run_async()
-    return app.return_code or ExitCode.DONE
-
-
-async def _show_accounts(names: Sequence[str], interval: float) -> int:
-    """Show several: one that cannot be opened says so on its tab, and hurts no other."""
-    from rf_tui.accounts import Desk, Profile  # noqa: PLC0415 - only where there are several
-    from rf_tui.app import MonitorApp  # noqa: PLC0415 - loads Textual
-    from rf_tui.handy import Places  # noqa: PLC0415 - same
-    from rf_tui.preferences import FILE_NAME  # noqa: PLC0415 - same
-
-    folder = state_folder()
-    async with contextlib.AsyncExitStack() as closing:
-        profiles = [Profile(name) for name in names]
-        for profile in profiles:
-            closing.push_async_callback(profile.aclose)
-        desks = [Desk(name, profile) for name, profile in zip(names, profiles, strict=True)]
-        places = Places(reports=folder, preferences=folder / FILE_NAME)
-        app = MonitorApp(desks, interval=interval, places=places)
-        for profile in profiles:
-            profile.ring = app.bell
-        await app.run_async()
-    return app.return_code or ExitCode.DONE
-
-
-async def _print_once(source: LiveSource, *, as_json: bool) -> int:
-    snapshot = await source.snapshot()
-    if as_json:
-        print_json(document(snapshot))
-        return _verdict(snapshot)
-    width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
-    for line in overview(snapshot, width, None, Looks(now=snapshot.taken_at)):
-        click.echo(plain(line).rstrip())
-    return _verdict(snapshot)
-
-
-async def _print_ticks(
-    source: LiveSource, interval: float, ticks: int | None, *, as_json: bool
-) -> int:
-    before: tuple[Finding, ...] = ()
-    count = 0
-    while True:
-        began = time.monotonic()
-        snapshot = await source.snapshot()
-        if as_json:
-            print_json(document(snapshot))
-        else:
-            for line in (tick_line(snapshot), *news(before, snapshot.findings)):
-                click.echo(line)
-        before = snapshot.findings
-        sys.stdout.flush()
-        count += 1
-        if count == ticks or _is_refused(snapshot):
-            return _verdict(snapshot)
-        await asyncio.sleep(max(0.0, interval - (time.monotonic() - began)))
-
-
-def _is_refused(snapshot: Snapshot) -> bool:
-    return any(finding.code in _REFUSED for finding in snapshot.findings)
-
-
-def _verdict(snapshot: Snapshot) -> int:
-    if _is_refused(snapshot):
-        click.echo(f"rf: the API refused the key {snapshot.key}", err=True)
-        return ExitCode.KEY_REFUSED
-    return ExitCode.DONE if snapshot.balance_at is not None else ExitCode.FAILED

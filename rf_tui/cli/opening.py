@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from rf_core.io.session import Session
 
 _Result = TypeVar("_Result")
+
+RECORDING = click.Path(dir_okay=False, path_type=Path)
+"""A file with a recording."""
 
 profile_option = click.option(
     "--profile", metavar="NAME", help="Profile of config.toml; else RF_PROFILE."

@@ -18,7 +18,7 @@ from rf_core.io.sources import LiveSource
 from rf_core.units import format_bytes, format_seconds
 from rf_tui.cells import plain
 from rf_tui.cli.exit_codes import ExitCode
-from rf_tui.cli.opening import json_option, profile_option, with_session
+from rf_tui.cli.opening import RECORDING, json_option, profile_option, with_session
 from rf_tui.cli.output import is_for_a_person, print_json, terminal_width
 from rf_tui.cli.sizes import Size
 from rf_tui.cli.teaching import taught
@@ -26,15 +26,13 @@ from rf_tui.cli.terminal import bell, require_dashboard, require_terminal
 from rf_tui.telling import document, tick_line
 from rf_tui.view import Looks, overview
 
-FILE = click.Path(dir_okay=False, path_type=Path)
-
 
 @taught(
     "record",
     ("rf record night.rec", "until Ctrl+C; rf replay night.rec shows it again"),
     ("rf record --seconds 600 bug.rec", "ten minutes, to send to somebody"),
 )
-@click.argument("file", type=FILE)
+@click.argument("file", type=RECORDING)
 @profile_option
 @click.option(
     "--interval",
@@ -99,7 +97,7 @@ async def _record(
     ('rf replay night.rec --from "2026-11-24 03:10"', "from that moment on"),
     ("rf replay night.rec --plain | grep pool=premium", "a line for each frame"),
 )
-@click.argument("file", type=FILE)
+@click.argument("file", type=RECORDING)
 @click.option(
     "--speed",
     type=click.FloatRange(0.01, 86_400),

@@ -66,12 +66,25 @@ class Terminal:
         """How the terminal is set now, to compare with `settings_before`."""
         return termios.tcgetattr(self._theirs)
 
+    @property
+    def pid(self):
+        return self._process.pid
+
+    @property
+    def is_running(self):
+        return self._process.poll() is None
+
+    def take(self, seconds):
+        """Take what comes within that time without drawing it; tell whether something came."""
+        ready, _, _ = select.select([self._ours], [], [], seconds)
+        data = os.read(self._ours, 65_536) if ready else b""
+        self.sent += data
+        return data
+
     def read(self, seconds):
         """Draw what comes within that time."""
-        ready, _, _ = select.select([self._ours], [], [], seconds)
-        if ready:
-            data = os.read(self._ours, 65_536)
-            self.sent += data
+        data = self.take(seconds)
+        if data:
             # The screen in memory does not know private modes with a `$` or a `>`.
             self._stream.feed(re.sub(rb"\x1b\[[?>][\d;]*(?:\$p|u)", b"", data))
 

@@ -5,7 +5,7 @@ from support import snapshots
 from support.snapshots import NOW, Still
 
 from rf_sandbox.sandbox import Sandbox
-from rf_tui.accounts import Desk, Profile
+from rf_tui.accounts import Desk, profile
 from rf_tui.app import MonitorApp
 from rf_tui.handy import Places
 from rf_tui.widgets.canvas import Canvas
@@ -128,7 +128,7 @@ def profiles(tmp_path, monkeypatch):
 
 
 async def test_an_account_that_cannot_be_opened_says_why_and_hurts_no_other(profiles, tmp_path):
-    good, broken = Profile("good", patience_seconds=10.0), Profile("broken")
+    good, broken = profile("good", patience_seconds=10.0), profile("broken")
     try:
         assert [pool.id for pool in (await good.snapshot()).pools]
         assert good.prices
@@ -146,7 +146,7 @@ async def test_an_account_that_cannot_be_opened_says_why_and_hurts_no_other(prof
 
 
 async def test_two_tabs_of_one_key_cost_the_api_what_one_does(profiles):
-    first, second = Profile("good", patience_seconds=10.0), Profile("good", patience_seconds=10.0)
+    first, second = profile("good", patience_seconds=10.0), profile("good", patience_seconds=10.0)
     try:
         await first.snapshot()
         calls = len(profiles.journal()["calls"])

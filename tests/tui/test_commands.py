@@ -155,10 +155,7 @@ def test_the_exit_code_of_the_dashboard_is_that_of_rf_alone(rf, monkeypatch):
     monkeypatch.setattr("rf_tui.cli.monitor.require_terminal", lambda: None)
     monkeypatch.setattr("rf_tui.cli.monitor.require_dashboard", lambda: None)
 
-    async def crashed(_session, _interval):
-        return 1
-
-    monkeypatch.setattr("rf_tui.cli.monitor._show", crashed)
+    monkeypatch.setattr("rf_tui.cli.monitor.show", lambda *_: 1)
     assert rf().returncode == ExitCode.FAILED
     assert rf("monitor").returncode == ExitCode.FAILED
 
