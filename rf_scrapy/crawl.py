@@ -61,7 +61,7 @@ class Crawl:
             self.meter,
             cap=self.settings.budget,
             floor_bytes=self.settings.floor,
-            reached=self._reached,
+            reached=self.at_cap,
         )
         self.telemetry: Telemetry = Telemetry(self)
         self.relay: Relay | None = None
@@ -195,9 +195,12 @@ class Crawl:
             return self.supply.lanes.used
         return self.meter.tunnels + self.meter.exchanges
 
-    def _reached(self, cap: What) -> None:
-        """A cap's last byte has come: what was on its way is cut, and nothing else starts."""
-        self.stop(judge(Who.OURSELVES, cap).reason)
+    def at_cap(self, cap: What) -> None:
+        """Nothing more may be spent: the crawl ends, or waits for its pool to be topped up."""
+        if cap is What.FLOOR and self.settings.on_exhausted == "pause":
+            self.top_ups.wait_for(self.supply.pool, at_floor=True)
+        else:
+            self.stop(judge(Who.OURSELVES, cap).reason)
 
     def stop(self, reason: str) -> None:
         """Close the spider, once, with our reason."""

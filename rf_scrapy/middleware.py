@@ -205,7 +205,11 @@ class ProxyMiddleware:
             return await sent if sent is not None else None
         if leave is Leave.WAIT:
             return await crawl.again(request, _SETTLE_SECONDS)
-        self._stop(judge(Who.OURSELVES, crawl.guard.bound_by), request)
+        if crawl.finish_reason is None:
+            crawl.note(judge(Who.OURSELVES, crawl.guard.bound_by), request)
+        crawl.at_cap(crawl.guard.bound_by)
+        if crawl.top_ups.is_waiting:
+            return await crawl.again(request, GLANCE_SECONDS)
         return await crawl.kept(request)
 
     def _stop(self, rule: Rule, request: Request, reason: str = "") -> None:

@@ -266,8 +266,9 @@ SETTINGS: Final = (
         "on_exhausted",
         "close",
         _choice("close", "pause"),
-        "What happens when a pool runs empty: the crawl is `close`d, or `pause`d until it is "
-        "topped up. A crawl that starts on an empty pool is closed either way.",
+        "What happens when a pool runs empty or is at its floor: the crawl is `close`d, or "
+        "`pause`d until it is topped up. A crawl that starts on an empty pool is closed either "
+        "way.",
     ),
     Setting(
         "RF_ROBOTS",

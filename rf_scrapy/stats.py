@@ -96,7 +96,11 @@ STATS: Final = (
         lambda c: c.supply.sessions.known.resumed,
     ),
     Stat("rf/proxies/retired", "Credentials refused for good", lambda c: c.supply.lanes.refused),
-    Stat("rf/pauses", "Times an empty pool was waited for", lambda c: c.top_ups.pauses),
+    Stat(
+        "rf/pauses",
+        "Times a pool was waited for, empty or at its floor",
+        lambda c: c.top_ups.pauses,
+    ),
     Stat("rf/tunnels", "CONNECT tunnels that were opened", lambda c: c.meter.tunnels),
     Stat(
         "rf/replays",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from rf_core.errors import ResiFactoryError
 from rf_core.io.top_ups import topped_up
+from rf_core.units import BALANCE_QUANTUM
 from rf_core.verdicts import of_error
 from rf_scrapy import compat
 
@@ -37,27 +38,36 @@ class TopUps:
         """Whether the crawl is paused."""
         return self._watching is not None and not self._watching.done()
 
-    def wait_for(self, pool: str) -> None:
-        """Pause the crawl until that pool has a balance. Repeatable."""
+    def wait_for(self, pool: str, *, at_floor: bool = False) -> None:
+        """Pause the crawl until that pool has a balance, or more above its floor. Repeatable."""
         if self.is_waiting:
             return
         self.pauses += 1
-        logger.warning("Pool %s has no balance left: paused until it is topped up.", pool)
+        how = "is at its floor" if at_floor else "has no balance left"
+        logger.warning("Pool %s %s: paused until it is topped up.", pool, how)
         self._crawl.crawler.engine.pause()
-        self._watching = asyncio.get_running_loop().create_task(self._watch(pool))
+        work = self._watch(pool, at_floor=at_floor)
+        self._watching = asyncio.get_running_loop().create_task(work)
 
     def close(self) -> None:
         """Wait no longer. Repeatable."""
         if self._watching is not None:
             self._watching.cancel()
 
-    async def _watch(self, pool: str) -> None:
+    async def _watch(self, pool: str, *, at_floor: bool) -> None:
         crawl = self._crawl
         session = crawl.supply.session
         if session is None:
             return
+        enough = crawl.guard.room_bytes + BALANCE_QUANTUM
         try:
-            await topped_up(session, pool, in_trouble=lambda error: self._note(pool, error))
+            while True:
+                await topped_up(session, pool, in_trouble=lambda error: self._note(pool, error))
+                if at_floor:
+                    # What a reading says is judged with all that was spent since: it may be late.
+                    await crawl.guard.renew()
+                if not at_floor or crawl.guard.room_bytes > enough:
+                    break
         except ResiFactoryError as error:
             self._note(pool, error)
             crawl.stop(of_error(error).reason)

@@ -113,17 +113,15 @@ def direct_hosts(outlet: Outlet) -> str:
 
 def cost_of(outlet: Outlet, what: str) -> str:
     """One line that says what it cost."""
-    from rf_core.caps import Cap  # noqa: PLC0415 - next to its only use
     from rf_core.costs import cost_line  # noqa: PLC0415 - next to its only use
 
     passengers = outlet.passengers
-    budget = passengers.budget
     return cost_line(
         what,
         outlet.meter,
         pool=passengers.pool,
         proxies=passengers.used,
-        budget=Cap(budget.limit_bytes) if budget else None,
+        budget=passengers.guard.standing,
         cost=outlet.cost,
     )
 

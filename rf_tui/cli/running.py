@@ -49,8 +49,8 @@ def run(
     """Run a command whose requests go through generated proxies, and say what it cost.
 
     It finds the relay in http_proxy, https_proxy and all_proxy, and does not find RF_API_KEY. The
-    exit code is the command's own, or 128 and the signal that ended it; 3 when the budget or the
-    pool was spent, whatever the command made of that.
+    exit code is the command's own, or 128 and the signal that ended it; 3 when the budget was
+    spent or the pool is at its floor or empty, whatever the command made of that.
     """
     from rf_core.io.outlet import Outlet  # noqa: PLC0415 - help needs none of it
 

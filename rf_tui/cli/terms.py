@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from rf_core.caps import Cap
 from rf_core.rotation import requests_each
-from rf_tui.cli.sizes import Size
+from rf_tui.cli.sizes import Size, Spendable
 
 
 class Rotation(click.ParamType[int | None]):
@@ -40,7 +41,9 @@ def terms_options(command: Callable[..., Any]) -> Callable[..., Any]:
         session_minutes: int | None,
         rotate: int | None,
         live: int,
-        budget: int | None,
+        budget: Cap | None,
+        budget_name: str | None,
+        floor: int | None,
         **options: Any,
     ) -> Any:
         from rf_core.io.passengers import Terms  # noqa: PLC0415 - help needs none of it
@@ -53,7 +56,9 @@ def terms_options(command: Callable[..., Any]) -> Callable[..., Any]:
             session_minutes=session_minutes,
             rotate=rotate,
             live=live,
-            budget_bytes=budget,
+            budget=budget,
+            budget_name=budget_name,
+            floor_bytes=floor,
         )
         return command(terms=terms, **options)
 
@@ -95,9 +100,20 @@ def terms_options(command: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option(
                 "--budget",
+                type=Spendable(),
+                metavar="SIZE",
+                help="What may be spent, as 5GB, or as '$5' when the profile has a price: a cap.",
+            ),
+            click.option(
+                "--budget-name",
+                metavar="NAME",
+                help="Draw from the budget of that name, with all who say it, now or later.",
+            ),
+            click.option(
+                "--floor",
                 type=Size(),
                 metavar="SIZE",
-                help="What may be spent, as 5GB: a cap, to the byte.",
+                help="What must remain in the pool, as 2GB.",
             ),
         )
     ):

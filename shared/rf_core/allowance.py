@@ -87,13 +87,16 @@ class Allowance:
         return edge is not None and self.meter.billed_bytes >= edge
 
     @property
+    def room_bytes(self) -> int:
+        """What of it has not come yet; 0 when nothing is capped."""
+        return self.budget.limit_bytes - self.meter.billed_bytes if self.budget else 0
+
+    @property
     def runs_low(self) -> bool:
         """Whether it is time to draw more, before somebody has to wait for it."""
         if not self._can_draw or self.must_wait or self.budget is None:
             return False
-        budget = self.budget
-        room = budget.limit_bytes - self.meter.billed_bytes - budget.reserved_bytes
-        return room < self._block_bytes // 2
+        return self.room_bytes - self.budget.reserved_bytes < self._block_bytes // 2
 
     # Requests
 
@@ -132,10 +135,15 @@ class Allowance:
             if was_dared:
                 self.meter.limit_bytes = budget.cut_bytes
 
-    def learn(self, kind: str, taken: int) -> None:
-        """Remember what a request took, as far as it can be told apart from others."""
+    def learn(self, kind: str, taken: int, *, is_all: bool = False) -> None:
+        """Remember what a request took.
+
+        Args:
+            is_all: That is all of it; else there is a part that cannot be told apart from others'.
+        """
         if self.budget is not None:
-            self.budget.learn(kind, taken, spent_bytes=self.meter.billed_bytes)
+            spent = None if is_all else self.meter.billed_bytes
+            self.budget.learn(kind, taken, spent_bytes=spent)
 
     def want(self, kind: str) -> None:
         """A request of that kind waits for more."""

@@ -7,6 +7,7 @@ import pytest
 from support.gateways import Scripted, closed, ok, refusal
 from support.relays import Rig, settled
 
+from rf_core.caps import Cap
 from rf_core.errors import DemoCredentialsError, TransportError, UnauthorizedError
 from rf_core.io.passengers import Passengers, Terms
 from rf_core.io.relay.riders import Denied, Ride
@@ -38,9 +39,11 @@ class Office:
         return Batch(proxies, len(proxies), "", is_demo=False, pool="premium", format="list")
 
 
-def passengers(office, *, meter=None, **terms):
+def passengers(office, *, meter=None, budget_bytes=None, **terms):
     told = []
+    terms["budget"] = Cap(budget_bytes) if budget_bytes else None
     riders = Passengers(Terms(**terms), meter or Meter(), order=office, stop=told.append)
+    riders.guard.set_edge()
     return riders, told
 
 
@@ -206,5 +209,5 @@ async def test_a_client_that_leaves_while_it_waits_leaves_nothing_behind():
             for writer in reversed(ends):
                 await closed(writer)
             await settled(lambda: not rig.relay.open_legs and not riders._reserved)
-            assert riders.budget.reserved_bytes == 0
+            assert riders.guard.budget.reserved_bytes == 0
     assert len(gateway.heads) <= 9

@@ -63,6 +63,35 @@ def test_a_crawl_goes_on_when_its_pool_is_topped_up(fast, tmp_path):
     assert done.wire_bytes == gateway_bytes(fast)
 
 
+def test_a_crawl_at_its_floor_goes_on_when_the_pool_is_topped_up(fast, tmp_path):
+    floor, above = 1 << 30, 400_000
+    fast.set_balance("premium", floor + above)
+    friend = threading.Thread(target=top_up_at, args=(fast, floor + 200_000))
+    friend.start()
+    env = environment(tmp_path, fast, RF_CLOCK_SCALE="30")
+    settings = PAUSE | {"RF_FLOOR": "1 GB"}
+    done = crawl(tmp_path, emptying(fast, pages=100), settings, env)
+    friend.join()
+    assert done.stats["finish_reason"] == "finished", done.log
+    assert done.stats["item_scraped_count"] == 100
+    assert done.stats["rf/pauses"] >= 1
+    assert "is at its floor: paused until it is topped up" in done.log
+    assert "was topped up: the crawl goes on" in done.log
+    assert done.wire_bytes == gateway_bytes(fast)
+
+
+def top_up_at(sandbox, low, seconds=40):
+    """Top up when the pool has got that low and nothing moves any more."""
+    deadline, before = time.monotonic() + seconds, 0
+    while time.monotonic() < deadline:
+        left = sandbox.state()["balances_bytes"]["premium"]
+        if left == before and left < low:
+            sandbox.top_up("premium", 10**7)
+            return
+        before = left
+        time.sleep(0.5)
+
+
 def test_an_interrupt_ends_the_pause_and_the_job_goes_on_later(fast, tmp_path):
     fast.set_balance("premium", 60_000)
     env = environment(tmp_path, fast, RF_CLOCK_SCALE="30")

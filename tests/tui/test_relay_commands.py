@@ -167,6 +167,43 @@ except urllib.error.HTTPError as error: print(error.code, error.read())
     assert "402 b'the budget of this relay is spent\\n'" in done.stdout
 
 
+def test_a_floor_is_held_and_said_in_words(rf, sandbox):
+    left = (1 << 30) + 300_000
+    sandbox.set_balance("premium", left)
+    code = "import sys, urllib.request as u, urllib.error as e\n"
+    code += "for n in range(40):\n  try: u.urlopen(sys.argv[1]).read()\n"
+    code += "  except (OSError, e.HTTPError) as x: print(x.code, x.read()); break"
+    done = rf("run", "--floor", "1GB", *python(code, f"{sandbox.site_http}/bytes/20000"))
+    assert done.returncode == ExitCode.CONDITION
+    assert "The pool is at its floor: nothing more is carried." in done.stderr
+    assert "402 b'the pool is at the floor of this relay\\n'" in done.stdout
+    assert 1 << 30 <= sandbox.state()["balances_bytes"]["premium"] < left - 100_000
+
+
+def test_runs_that_say_the_same_name_draw_from_one_budget(rf, sandbox):
+    url = f"{sandbox.site_http}/bytes/150000"
+    named = ("run", "--budget", "400kB", "--budget-name", "november")
+    codes = [rf(*named, *python(FETCH, url)).returncode for _ in range(4)]
+    assert codes[:2] == [ExitCode.DONE, ExitCode.DONE]
+    assert codes[2:] == [ExitCode.CONDITION, ExitCode.CONDITION]
+    assert gateway_bytes(sandbox) <= 400 * 1024 + 64 * 1024
+    assert rf("run", "--budget", "400kB", *python(FETCH, url)).returncode == ExitCode.DONE
+
+
+def test_a_budget_in_money_needs_a_price(rf, sandbox, tmp_path):
+    run = ("run", "--budget", "$0.10", *python(FETCH, f"{sandbox.site_http}/bytes/3000000"))
+    done = rf(*run)
+    assert done.returncode == ExitCode.USAGE
+    assert "--budget) of $0.1000 needs a price" in done.stderr
+    assert "per_gb = 3.50" in done.stderr
+    (tmp_path / "config.toml").write_text("[[prices]]\nper_gb = 1024\n")
+    done = rf(*run)
+    assert done.returncode == ExitCode.CONDITION
+    assert "(budget $0.1000)" in done.stderr
+    (row,) = json.loads(rf("crawls", "--json").stdout)["crawls"]
+    assert row["wire_bytes"] <= 102_400 + 64 * 1024
+
+
 def test_a_pool_that_runs_empty_is_code_3(rf, sandbox):
     sandbox.set_balance("premium", 1_000)
     urls = [f"{sandbox.site_http}/bytes/5000"] * 3

@@ -33,6 +33,7 @@ _PROXY_VARIABLES: Final = ("http_proxy", "https_proxy", "all_proxy")
 
 STOPS: Final[Mapping[str, str]] = {
     "rf_budget_spent": "The budget is spent: nothing more is carried.",
+    "rf_floor_reached": "The pool is at its floor: nothing more is carried.",
     "rf_balance_exhausted": "The gateway says that the pool is empty: nothing more is carried.",
     "rf_demo_credentials": "The pool has no balance: nothing more is carried.",
     "rf_key_refused": "The API refused the key, and no proxy is left: nothing more is carried.",
@@ -56,14 +57,14 @@ class Outlet:
         self._session = session
         self._name = name
         self._asked_port = port
-        self.meter = Meter(
-            limit_bytes=terms.budget_bytes, end_bytes=terms.budget_bytes, at_limit=self._at_limit
-        )
+        self._terms = terms
+        self.meter = Meter()
         self.passengers = Passengers(
             terms, self.meter, order=session.order, stop=lambda _reason: self.stopped.set()
         )
         limits = RelayLimits(requests_each=terms.rotate)
         self.relay = Relay(None, self.meter, limits=limits, riders=self.passengers)
+        self.passengers.guard.relay = self.relay
         self.stopped = asyncio.Event()
         self._id = secrets.token_hex(6)
         self._started_at = time.time()
@@ -74,7 +75,10 @@ class Outlet:
         return f"<Outlet {self._name} {self.relay!r}>"
 
     async def __aenter__(self) -> Self:
-        await self.passengers.fill()
+        passengers, session = self.passengers, self._session
+        passengers.guard.price(session)
+        await passengers.fill()
+        await passengers.guard.open(session, passengers.pool, self._id, self._terms.named(self._id))
         try:
             await self.relay.start(self._asked_port)
         except OSError as error:
@@ -95,6 +99,7 @@ class Outlet:
             self._ticker.cancel()
         await self.relay.close(_PATIENCE_SECONDS)
         await self._publish(finished=True)
+        await self.passengers.guard.close(is_done=True)
 
     @property
     def finish_reason(self) -> str:
@@ -135,17 +140,23 @@ class Outlet:
             datetime.fromtimestamp(self._started_at, UTC).date(),
         )
 
-    def _at_limit(self) -> None:
-        """The budget's last byte has come: what is on its way is cut."""
-        self.passengers.end("rf_budget_spent")
-        self.relay.cut()
-
     # Telemetry
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             await self._publish()
+            await self._renew()
+
+    async def _renew(self) -> None:
+        guard = self.passengers.guard
+        try:
+            await guard.renew(is_tick=True)
+        except StateError:
+            # What is drawn may be spent, and no more; of a floor nothing is known any longer.
+            guard.cannot_grow()
+            if guard.keeps_floor:
+                self.passengers.end("rf_floor_reached")
 
     async def _publish(self, *, finished: bool = False) -> None:
         # The monitor sees less of it then; what is carried is carried all the same.

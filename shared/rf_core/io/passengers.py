@@ -7,15 +7,19 @@ Budget and refusals are judged by the same rules as a crawl's.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from rf_core.budget import Budget, Leave
+from rf_core.budget import Leave
+from rf_core.caps import Cap
 from rf_core.carousel import Carousel
 from rf_core.errors import DemoCredentialsError, ResiFactoryError, UnauthorizedError
+from rf_core.io.guard import Guard
+from rf_core.io.purses import OWN_BUDGET, Name
 from rf_core.io.relay.riders import Denied, Ride
 from rf_core.lanes import Credential
 from rf_core.meter import Meter
@@ -23,6 +27,7 @@ from rf_core.models import Batch, Order
 from rf_core.refusals import Cause, Refusal
 from rf_core.sessions import Sessions
 from rf_core.targets import domain_of
+from rf_core.verdicts import Who, judge
 
 SESSION_USER: Final = "session-"
 
@@ -30,6 +35,7 @@ _VAIN_ORDERS: Final = 3
 _OF_THE_CREDENTIAL: Final = frozenset({Cause.AUTH, Cause.DEMO})
 _SESSION_MINUTES: Final = 10
 _ROOM_SECONDS: Final = 10.0
+_GLANCE_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +45,9 @@ class Terms:
     Attributes:
         rotate: How many requests a credential serves before the next; None is as long as it works.
         live: Credentials in turn at once.
-        budget_bytes: What may be spent, or None.
+        budget: What may be spent, or None.
+        budget_name: Whoever says it draws from the same one; without it the budget is our own.
+        floor_bytes: What must remain in the pool, or None.
     """
 
     pool: str | None = None
@@ -49,7 +57,19 @@ class Terms:
     session_minutes: int | None = None
     rotate: int | None = None
     live: int = 16
-    budget_bytes: int | None = None
+    budget: Cap | None = None
+    budget_name: str | None = None
+    floor_bytes: int | None = None
+
+    def named(self, own: str) -> Name:
+        """Which budget it is.
+
+        Args:
+            own: Who draws from it, when it has no name.
+        """
+        if self.budget_name is not None:
+            return Name(self.budget_name, is_kept=True)
+        return Name(f"{OWN_BUDGET}{own}", ends=True)
 
     def order(self, *, sticky: bool = False) -> Order:
         """The order for more credentials: for the turn, or for sessions."""
@@ -82,7 +102,12 @@ class Passengers:
         self._stop = stop
         self.carousel = Carousel(terms.live, terms.rotate)
         self.sessions = Sessions((terms.session_minutes or _SESSION_MINUTES) * 60.0)
-        self.budget = Budget(terms.budget_bytes) if terms.budget_bytes else None
+        self.guard = Guard(
+            meter,
+            cap=terms.budget,
+            floor_bytes=terms.floor_bytes,
+            reached=lambda cap: self.end(judge(Who.OURSELVES, cap).reason),
+        )
         self.verdicts: Counter[str] = Counter()
         self.pool = terms.pool or ""
         self.stopped = ""
@@ -124,18 +149,15 @@ class Passengers:
         if not await self._has_room(domain):
             return self._denied()
         ride = Ride(0, credential.handle, credential)
-        self._reserved[ride] = self.budget.reserve(domain) if self.budget else 0
+        self._reserved[ride] = self.guard.reserve(domain)
         self._meter.spend(credential.pool, domain).requests += 1
         return ride
 
     def leave(self, ride: Ride, target: str, taken_bytes: int | None) -> None:
         """Give back what was set aside and not used."""
-        reserved = self._reserved.pop(ride, 0)
-        if self.budget is not None:
-            self.budget.settle(reserved)
-            if taken_bytes is not None:
-                self.budget.learn(domain_of(target) or target, taken_bytes)
+        self.guard.settle(self._reserved.pop(ride, 0))
         if taken_bytes is not None:
+            self.guard.learn(domain_of(target) or target, taken_bytes, is_all=True)
             self._vain_orders = 0
         self._freed.set()
 
@@ -208,35 +230,39 @@ class Passengers:
 
     async def _has_room(self, domain: str) -> bool:
         """Wait, for a moment, until what is under way leaves room for one more."""
-        if self.budget is None:
-            return not self.stopped
         until = time.monotonic() + _ROOM_SECONDS
         while not self.stopped:
-            match self.budget.ask(domain, self._meter.billed_bytes):
+            leave = self.guard.ask(domain)
+            if leave is Leave.WAIT:
+                leave = await self.guard.more(domain)
+            match leave:
                 case Leave.GO:
-                    return True
+                    return not self.stopped
                 case Leave.SPENT:
-                    self.end("rf_budget_spent")
+                    self.end(judge(Who.OURSELVES, self.guard.bound_by).reason)
                 case Leave.WAIT:
                     self._freed.clear()
                     left = until - time.monotonic()
-                    try:
-                        async with asyncio.timeout(left):
-                            await self._freed.wait()
-                    except TimeoutError:
+                    if left <= 0:
                         return False
+                    # Others may give something back, too, and tell nobody.
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(min(left, _GLANCE_SECONDS)):
+                            await self._freed.wait()
         return False
 
     def _denied(self) -> Denied:
         match self.stopped:
             case "rf_budget_spent":
                 return Denied(402, "the budget of this relay is spent")
+            case "rf_floor_reached":
+                return Denied(402, "the pool is at the floor of this relay")
             case "rf_balance_exhausted" | "rf_demo_credentials":
                 return Denied(402, "the pool has no balance left")
             case "rf_key_refused":
                 return Denied(502, "the API refused the key")
             case "":
-                return Denied(503, "what is under way has taken all that is left of the budget")
+                return Denied(503, "what is under way has taken all that may be spent")
             case _:
                 return Denied(502, "no proxy is left that works")
 

@@ -14,6 +14,8 @@ _ALIVE_SECONDS: Final = 15.0
 _CONTINUED_SECONDS: Final = 86_400.0
 """A crawl that was killed is gone on with so long, when nothing else tells what belongs to it."""
 _ENDED: Final = ""
+OWN_BUDGET: Final = "own "
+"""Begins the name of a budget that nobody else can know of."""
 """Stands for all that have ended."""
 
 
@@ -148,6 +150,10 @@ def begin(
     if not is_kept and not killed:
         _forget(connection, key, name)
         rows = []
+    connection.execute(
+        "DELETE FROM draws WHERE key = ? AND budget LIKE ? AND at < ?",
+        (key, f"{OWN_BUDGET}%", now - _CONTINUED_SECONDS),
+    )
     ended = sum(row[1] for row in rows if row[3])
     if ended:
         # All that have ended are one row: a budget that is kept for years stays small.
