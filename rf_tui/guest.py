@@ -7,7 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -84,8 +84,12 @@ class Guest(App[None]):
         self._close_messages_no_wait()
 
 
-def bindings(keys: Iterable[Key]) -> list[BindingType]:
-    """Make bindings of a table of keys; of several for one thing, the footer shows the first."""
+def bindings(keys: Iterable[Key], first: Container[str] = _PRIORITY) -> list[BindingType]:
+    """Make bindings of a table of keys; of several for one thing, the footer shows the first.
+
+    Args:
+        first: Keys that nothing else on the screen gets.
+    """
     return [
         Binding(
             name,
@@ -94,7 +98,7 @@ def bindings(keys: Iterable[Key]) -> list[BindingType]:
             show=key.in_footer and not place,
             tooltip=key.meaning,
             id=key.id if not place else f"{key.id}.{place}",
-            priority=name in _PRIORITY,
+            priority=name in first,
         )
         for key in keys
         for place, name in enumerate(key.keys.split(","))

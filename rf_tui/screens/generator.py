@@ -56,7 +56,7 @@ class GeneratorScreen(ModalScreen[None]):
         tick: Seconds that pass, for how long it takes.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(GENERATOR_KEYS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(GENERATOR_KEYS, first=())
 
     def __init__(
         self,
@@ -150,11 +150,16 @@ class GeneratorScreen(ModalScreen[None]):
         self._keep(form)
         self.paint()
 
-    def on_key(self, event: KeyPressed) -> None:
-        """Take a letter for the field, or a no for the question."""
+    async def on_key(self, event: KeyPressed) -> None:
+        """Take a letter for the field, a no for the question, or do what the key is bound to.
+
+        Bound keys are served here, and not where Textual would: they would be overtaken by letters
+        that are typed after them.
+        """
+        bound = self.active_bindings.get(event.key)
         if self._stage == "asking" and event.key not in {"enter", "y", "Y"}:
             self._to("writing")
-        elif self._stage == "asking" and event.key != "enter":
+        elif self._stage == "asking":
             self.action_enter()
         elif self._stage == "failed":
             self._to("writing")
@@ -162,6 +167,8 @@ class GeneratorScreen(ModalScreen[None]):
             self._write(self._form.erased())
         elif self._stage == "writing" and event.character and event.is_printable:
             self._write(self._form.typed(event.character))
+        elif bound is not None and bound.node is self:
+            await self.app.run_action(bound.binding.action, self)
         else:
             return
         event.stop()

@@ -68,6 +68,19 @@ async def test_letters_are_letters_and_each_field_is_judged_at_once():
         assert app.is_running
 
 
+async def test_keys_that_come_in_a_burst_are_served_in_their_order():
+    app = app_on(Api())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot)
+        for key in ("right", "down", "u", "s", "tab", "C", "A", "up", "backspace", "s", "down"):
+            app.simulate_key(key)
+        await pilot.pause()
+        form = app.screen._form
+        assert (form.text("pool"), form.text("country"), form.text("state")) == (
+            "walmart_premium", "us", "CA"
+        )  # fmt: skip
+
+
 async def test_nothing_is_sent_without_a_second_yes():
     api = Api()
     app = app_on(api)
