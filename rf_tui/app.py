@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _STEERING: Final = frozenset(
     {
         "move", "next_panel", "open", "step_back", "filter", "sort", "targeting", "alerts",
+        "requests",
         "generate", "seek", "faster", "copy", "export", "mask", "account",
     }
 )  # fmt: skip
@@ -145,6 +146,10 @@ class MonitorApp(Acting):
     def action_targeting(self) -> None:
         """Show what an order may name."""
         self._go(self._where.went("targeting"))
+
+    def action_requests(self) -> None:
+        """Show the calls of the API."""
+        self._go(self._where.went("requests"))
 
     def action_generate(self) -> None:
         """Order credentials; not under the mask, which names of pools are typed through."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from rf_core.snapshot import CrawlReport, DomainState, PoolState, Snapshot
+from rf_core.snapshot import ApiCall, CrawlReport, DomainState, PoolState, Snapshot
 from rf_tui.places import Panel
 from rf_tui.words import crawl_state
 
@@ -31,6 +31,11 @@ _DOMAINS: Final[_Keys] = {
     "requests": lambda domain: -domain.requests,
     "name": lambda domain: domain.domain,
 }
+_CALLS: Final[_Keys] = {
+    "status": lambda call: (call.status != 0, -call.status),
+    "latency": lambda call: -call.seconds,
+    "who": lambda call: call.who,
+}
 
 
 def arranged(snapshot: Snapshot, text: str, sorts: Mapping[Panel, str]) -> Snapshot:
@@ -46,6 +51,7 @@ def arranged(snapshot: Snapshot, text: str, sorts: Mapping[Panel, str]) -> Snaps
             snapshot.crawls, text, lambda one: _crawl_words(one, at), _CRAWLS, sorts.get("crawls")
         ),
         domains=_listed(snapshot.domains, text, _domain_words, _DOMAINS, sorts.get("domains")),
+        calls=_listed(snapshot.calls, text, _call_words, _CALLS, sorts.get("requests")),
     )
 
 
@@ -73,7 +79,7 @@ def _listed(
     keys: _Keys,
     order: str | None,
 ) -> tuple[_Row, ...]:
-    kept = [row for row in rows if holds(text, words(row))]
+    kept = [row for row in rows if holds(text, words(row))] if text else rows
     key = keys.get(order or "")
     return tuple(sorted(kept, key=key) if key else kept)
 
@@ -89,3 +95,8 @@ def _crawl_words(crawl: CrawlReport, seen_at: float) -> str:
 
 def _domain_words(domain: DomainState) -> str:
     return domain.domain
+
+
+def _call_words(call: ApiCall) -> str:
+    status = call.status or ""
+    return f"{call.method} {call.path} {status} {call.who} {call.group} {call.trouble}"

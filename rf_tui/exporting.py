@@ -115,6 +115,18 @@ EXPORTS: Final[Mapping[str, tuple[Field, ...]]] = {
         Field("down_bytes", lambda row: row[1].down_bytes, "received from it", True),
         Field("requests", lambda row: row[1].requests, "to it"),
     ),
+    "requests": (
+        Field("at", lambda call: call.at, "when it was sent, Unix seconds"),
+        Field("method", lambda call: call.method, "of the call"),
+        Field("path", lambda call: call.path, "under the API's address"),
+        Field("status", lambda call: call.status, "0 when no answer came"),
+        Field("trouble", lambda call: call.trouble, "what came instead of one"),
+        Field("seconds", lambda call: call.seconds, "until the answer was there"),
+        Field("window", lambda call: call.group, "`generate`, `reads` or empty"),
+        Field("remaining", lambda call: call.remaining, "headroom after it, as the API said"),
+        Field("limit", lambda call: call.limit, "of that window, as the API said"),
+        Field("who", lambda call: call.who, "which holder of slots made it"),
+    ),
     "verdicts": (
         Field("verdict", lambda row: row[0], "what went wrong"),
         Field("times", lambda row: row[1], "how often"),
@@ -242,8 +254,9 @@ def _rows(snapshot: Snapshot, where: Whereabouts) -> dict[str, Sequence[Any]]:
             }
         case "alerts":
             return {"alerts": listed_alerts(snapshot, where)}
-        case "targeting":
-            return {"pools": arranged(snapshot, where.filter, where.sorts).pools}
+        case "targeting" | "requests" as page:
+            shown = arranged(snapshot, where.filter, where.sorts)
+            return {"pools": shown.pools} if page == "targeting" else {"requests": shown.calls}
         case _:
             domains = snapshot.domains or own_domains(snapshot.crawls)
             shown = arranged(replace(snapshot, domains=domains), where.filter, where.sorts)

@@ -49,6 +49,7 @@ KEYS: Final = (
         False,
     ),
     Key("monitor.targeting", "t", "targeting", "Targeting", "what an order may name today"),
+    Key("monitor.requests", "l", "requests", "Requests", "the calls of the API, the last first"),
     Key("monitor.generate", "g", "generate", "Generate", "order credentials; asks before it sends"),
     Key(
         "monitor.alerts",

@@ -74,6 +74,7 @@ class Mask:
             crawls=tuple(map(self._crawl, snapshot.crawls)),
             domains=tuple(self._domain(domain) for domain in snapshot.domains),
             windows=tuple(map(self._window, snapshot.windows)),
+            calls=tuple(replace(call, who=self._holder(call.who)) for call in snapshot.calls),
         )
         # Last: by now, every name that a sentence may hold is known.
         covered = replace(

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Literal
 
-Panel = Literal["pools", "crawls", "domains", "alerts"]
-Page = Literal["overview", "pool", "crawl", "domain", "targeting", "alerts"]
+Panel = Literal["pools", "crawls", "domains", "alerts", "requests"]
+Page = Literal["overview", "pool", "crawl", "domain", "targeting", "alerts", "requests"]
 
 PAGE_OF: Final[Mapping[Panel, Page]] = {
     "pools": "pool",
@@ -20,20 +20,21 @@ PAGE_OF: Final[Mapping[Panel, Page]] = {
     "domains": "domain",
     "alerts": "alerts",
 }
-"""What opens when a row of a panel is entered."""
+"""What opens when a row of a panel is entered; of others there is no more to be seen."""
 
 SORTS: Final[Mapping[Panel, tuple[str, ...]]] = {
     "pools": ("as listed", "left", "drain", "name"),
     "crawls": ("running first", "rate", "on the wire", "requests", "name"),
     "domains": ("bytes", "since last", "requests", "name"),
     "alerts": ("newest first",),
+    "requests": ("newest first", "status", "latency", "who"),
 }
 """The orders of each panel, by the names of its columns; the first is the one without a choice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row that can be chosen: a pool by its id, a crawl by its id, a domain by its name."""
+    """A row that can be chosen: a pool, a crawl or a call by its id, a domain by its name."""
 
     panel: Panel
     key: str
@@ -91,7 +92,7 @@ class Whereabouts:
 
     def entered(self, row: Row | None) -> Whereabouts:
         """Open the page of a row; nothing happens when it is open already."""
-        if row is None:
+        if row is None or row.panel not in PAGE_OF:
             return self
         return self.went(PAGE_OF[row.panel], row.key)
 

@@ -36,6 +36,7 @@ from rf_tui.pages import (
 )
 from rf_tui.panels import chart_panel, watched
 from rf_tui.places import Place, Whereabouts
+from rf_tui.requests_page import requests_page
 from rf_tui.slots import windows_panel
 from rf_tui.tables import first_that_fits
 from rf_tui.words import brief_seconds
@@ -156,6 +157,8 @@ def _page(snapshot: Snapshot, width: int, where: Whereabouts, *, is_roomy: bool)
             sections = targeting_page(snapshot, where, width)
         case "alerts":
             sections = alerts_page(snapshot, where, width)
+        case "requests":
+            sections = requests_page(snapshot, where, width)
         case "domain":
             sections = domain_page(here.subject, snapshot, where, width)
         case "pool":

@@ -16,6 +16,7 @@ from rf_core.forecast import forecast
 from rf_core.models import Discovery, Usage
 from rf_core.snapshot import (
     Alert,
+    ApiCall,
     CrawlReport,
     DomainState,
     Drain,
@@ -67,6 +68,7 @@ class Material:
     concluded: Mapping[str, Conclusion] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     alerts: tuple[Alert, ...] = ()
+    calls: tuple[ApiCall, ...] = ()
 
 
 def snapshot(material: Material) -> Snapshot:
@@ -106,6 +108,7 @@ def snapshot(material: Material) -> Snapshot:
         discovery_at=material.discovery_at,
         own_calls_per_minute=float(material.own_calls),
         alerts=alerts,
+        calls=material.calls,
     )
 
 

@@ -63,10 +63,10 @@ class Packer:
         self._key: bytes | None = None
 
     def pack(self, snapshot: Snapshot) -> Frame:
-        """Pack one, without the history of its pools."""
+        """Pack one, without the history of its pools and without calls: both are kept apart."""
         at = snapshot.taken_at
         pools = tuple(replace(pool, history=()) for pool in snapshot.pools)
-        document = msgspec.json.encode(replace(snapshot, pools=pools))
+        document = msgspec.json.encode(replace(snapshot, pools=pools, calls=()))
         if self._key is None or not 0 < at - self._base < KEY_FRAME_SECONDS:
             self._base, self._key = at, document
             return Frame(at, at, zlib.compress(document, _LEVEL))

@@ -233,6 +233,38 @@ class DomainState:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiCall:
+    """One call of the API that a process of this machine made; no secret has a place in it.
+
+    Attributes:
+        at: When it was sent.
+        path: Under the API's address, without its query.
+        status: What was answered, or 0 when no answer came.
+        seconds: From sending to the end of the answer, or until it was given up.
+        who: Which holder of slots: `monitor`, `poller`, `crawl books`.
+        group: `generate` or `reads`, or "" for what is not governed.
+        remaining, limit: What the answer said is left of the window, or None.
+        trouble: What came instead of an answer, in a word, or "".
+    """
+
+    at: float
+    method: str
+    path: str
+    status: int
+    seconds: float
+    who: str
+    group: str = ""
+    remaining: int | None = None
+    limit: int | None = None
+    trouble: str = ""
+
+    @property
+    def id(self) -> str:
+        """Tells it from others of this machine."""
+        return f"{self.at:.6f} {self.who} {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something a person should know: what, and the way out.
 
@@ -295,6 +327,7 @@ class Snapshot:
         balance_at, usage_at, discovery_at: When each part was last read from the API, or None.
         own_calls_per_minute: What the polling itself costs in reads.
         alerts: Those that are on, the newest first, then those that were.
+        calls: The last calls of this machine's processes, the newest first.
     """
 
     taken_at: float
@@ -311,3 +344,4 @@ class Snapshot:
     discovery_at: float | None = None
     own_calls_per_minute: float = 0.0
     alerts: tuple[Alert, ...] = ()
+    calls: tuple[ApiCall, ...] = ()

@@ -207,3 +207,23 @@ def test_a_folder_that_cannot_be_written_to_can_be_read(tmp_path):
             assert recording.at(NOW).taken_at == NOW
     finally:
         folder.chmod(0o700)
+
+
+def test_calls_are_kept_once_and_shown_as_far_as_they_had_come(tmp_path):
+    path = tmp_path / "a.rec"
+    call = snapshots.CALLS[0]
+    calls = [replace(call, at=NOW + second, seconds=0.5) for second in range(6)]
+    with Recorder(path) as recorder:
+        for second in range(5):
+            recorder.write(at(second, replace(snapshots.busy(), calls=tuple(calls[second::-1]))))
+    with Recorder(path) as recorder:
+        recorder.write(at(5, replace(snapshots.busy(), calls=tuple(calls[::-1]))))
+    with Recording(path) as recording:
+        assert [one.at - NOW for one in recording.at(NOW + 3).calls] == [2, 1, 0]
+        assert len(recording.at(NOW + 99).calls) == 5
+    with sqlite3.connect(path) as file:
+        assert file.execute("SELECT COUNT(*) FROM calls").fetchone()[0] == 6
+        file.execute("DROP TABLE calls")  # as an older recording
+    file.close()
+    with Recording(path) as recording:
+        assert recording.at(NOW + 3).calls == ()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from rf_core.models import Targeting
 from rf_core.snapshot import (
     Alert,
+    ApiCall,
     CrawlReport,
     DomainSpend,
     DomainState,
@@ -49,6 +50,17 @@ ALERTS = (
         over_at=NOW - 86_000,
     ),
 )  # fmt: skip
+
+
+CALLS = (
+    ApiCall(NOW - 5, "GET", "/balance", 200, 0.041, "poller", "reads", 104, 120),
+    ApiCall(NOW - 12, "GET", "/usage", 200, 0.062, "poller", "reads", 105, 120),
+    ApiCall(NOW - 19, "POST", "/proxies", 200, 3.21, "crawl books", "generate", 19, 20),
+    ApiCall(NOW - 44, "POST", "/proxies", 429, 0.02, "rf generate", "generate", 0, 20),
+    ApiCall(NOW - 75, "GET", "/pools", 0, 10.0, "monitor", "reads", trouble="transport"),
+    ApiCall(NOW - 300, "GET", "/me", 401, 0.03, "poller", "reads"),
+    ApiCall(NOW - 900, "GET", "/openapi.json", 200, 0.1, "rf doctor"),
+)
 
 
 def empty() -> Snapshot:
@@ -109,6 +121,7 @@ def busy() -> Snapshot:
         usage_at=NOW - 12,
         discovery_at=NOW - 300,
         own_calls_per_minute=11,
+        calls=CALLS,
     )  # fmt: skip
 
 
@@ -141,6 +154,7 @@ def degraded() -> Snapshot:
             ),
         ),
         balance_at=NOW - 900,
+        calls=CALLS[3:],
     )  # fmt: skip
 
 
@@ -153,6 +167,7 @@ def crowded() -> Snapshot:
         pools=tuple(replace(pool, id=f"pool_{number:02}") for number in range(50)),
         crawls=tuple(replace(crawl, id=str(n), spider=f"spider_{n:02}") for n in range(30)),
         domains=tuple(replace(domain, domain=f"{n:03}.example") for n in range(100)),
+        calls=tuple(replace(CALLS[0], at=NOW - n) for n in range(200)),
     )
 
 
@@ -186,6 +201,7 @@ def hostile() -> Snapshot:
         ),
         domains=tuple(DomainState(name, 1, 1) for name in HOSTILE),
         findings=tuple(Finding("warning", "x", name, name) for name in HOSTILE),
+        calls=tuple(ApiCall(NOW, name, name, 0, 1.0, name, name, trouble=name) for name in HOSTILE),
         balance_at=NOW,
     )  # fmt: skip
 

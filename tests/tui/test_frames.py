@@ -52,11 +52,12 @@ PAGES = {
     "domain": Place("domain", "books.example"),
     "targeting": Place("targeting"),
     "alerts": Place("alerts"),
+    "requests": Place("requests"),
 }
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("moment", ["busy", "degraded"])
+@pytest.mark.parametrize("moment", ["empty", "busy", "degraded"])
 @pytest.mark.parametrize(("width", "height"), [(80, 22), (120, 38)], ids=str)
 def test_every_page_looks_like_this(page, moment, width, height):
     text = frame(

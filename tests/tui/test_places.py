@@ -54,6 +54,11 @@ def test_nothing_opens_where_nothing_is_chosen():
     assert Whereabouts().entered(None) == Whereabouts()
 
 
+def test_a_call_of_the_api_has_no_page_of_its_own():
+    where = Whereabouts().went("requests").pointed(Row("requests", "1"))
+    assert where.entered(where.here.chosen) == where
+
+
 def test_a_page_that_is_on_the_trail_is_gone_back_to():
     where = Whereabouts()
     for _ in range(50):
@@ -62,7 +67,7 @@ def test_a_page_that_is_on_the_trail_is_gone_back_to():
 
 
 def test_each_table_has_orders_of_its_own_that_come_around():
-    assert set(SORTS) == set(PAGE_OF)
+    assert set(SORTS) == {*PAGE_OF, "requests"}
     for panel, orders in SORTS.items():
         where = Whereabouts()
         seen = []

@@ -153,14 +153,33 @@ class Caller:
         # Whoever has got its slot at the last moment does not waste it.
         left = max(give_up_at - self._clock.monotonic(), _LEAST_SECONDS)
         bounds = Bounds(min(silent, left), min(longest, left))
+        began = self._clock.wall(), self._clock.monotonic()
         try:
             answer = await self._http().send(call, bounds, harvest)
         except TransportError as error:
             if not error.sent:
                 await self._unsend(ticket)
+            await self._note(call, began, error=error)
             raise
         self._notice(answer)
-        return answer, await self._settle(call, answer, ticket)
+        try:
+            return answer, await self._settle(call, answer, ticket)
+        finally:
+            await self._note(call, began, answer)
+
+    async def _note(
+        self,
+        call: Call,
+        began: tuple[float, float],
+        answer: Answer | None = None,
+        error: ResiFactoryError | None = None,
+    ) -> None:
+        """Tell the journal what became of an attempt."""
+        journal = None if self._windows is None else self._windows.journal
+        if journal is not None:
+            at, since = began
+            seconds = self._clock.monotonic() - since
+            await journal.note(call, at=at, seconds=seconds, answer=answer, error=error)
 
     async def _settle(self, call: Call, answer: Answer, ticket: Ticket | None) -> dict[str, Any]:
         refused_after: float | None = None

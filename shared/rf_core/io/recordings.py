@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from abc import abstractmethod
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from rf_core.errors import StateError
+from rf_core.io import recorded_calls
 from rf_core.io.folders import private_file
 from rf_core.recording import (
     HISTORY_SECONDS,
@@ -81,6 +83,7 @@ class Recorder(_Open):
         self._packer = Packer()
         self._thinned_at = 0.0
         self._last_at = 0.0
+        self._last_call_at = 0.0
         private_file(path)
         with _told(path):
             self._file = _opened(path)
@@ -114,6 +117,7 @@ class Recorder(_Open):
             )
             for pool in snapshot.pools:
                 self._keep_history(pool)
+            self._last_call_at = recorded_calls.keep(self._file, snapshot.calls, self._last_call_at)
             self._last_at = frame.at
         if not 0 <= frame.at - self._thinned_at < _THIN_SECONDS:
             self.thin(frame.at)
@@ -159,6 +163,7 @@ class Recorder(_Open):
             self._file.execute(f"PRAGMA user_version={VERSION}")
         else:
             _check(self._file, self.path)
+        self._last_call_at = recorded_calls.begin(self._file)
         self._file.execute("PRAGMA journal_mode=WAL")
         self._file.execute("PRAGMA synchronous=NORMAL")
         self._file.execute("PRAGMA wal_autocheckpoint=100")
@@ -185,6 +190,7 @@ class Recorder(_Open):
             (moment,),
         )
         self._file.execute("DELETE FROM balances WHERE at < ?", (moment - HISTORY_SECONDS,))
+        recorded_calls.drop_before(self._file, moment)
 
     def _size(self) -> int:
         pages, size = (
@@ -255,7 +261,8 @@ class Recording(_Open):
                 history.setdefault(pool, []).append((at, balance))
             if key is None:
                 raise BrokenFrameError("its key frame is gone")
-            return unpack(frame, Frame(*key), history)
+            snapshot = unpack(frame, Frame(*key), history)
+            return replace(snapshot, calls=recorded_calls.until(self._file, frame.at))
 
     def moments(self) -> list[float]:
         """When each frame was taken, oldest first."""

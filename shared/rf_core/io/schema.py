@@ -123,6 +123,12 @@ CREATE TABLE alerts (
 CREATE UNIQUE INDEX alerts_that_are_on ON alerts (key, pool, rule) WHERE over_at IS NULL;
 """
 
+_JOURNAL: Final = """
+CREATE TABLE calls (
+    place INTEGER PRIMARY KEY, number INTEGER NOT NULL UNIQUE, key TEXT NOT NULL, body TEXT NOT NULL
+) STRICT;
+"""
+
 MIGRATIONS: Final = (
     _FIRST,
     _PACKED_WINDOWS,
@@ -132,5 +138,6 @@ MIGRATIONS: Final = (
     _CLAIMS,
     _DRAWS,
     _ALERTS,
+    _JOURNAL,
 )
 """Each makes the next version of the one before; the version is how many were applied."""

@@ -12,7 +12,7 @@ import msgspec
 from rf_core import picture, polling
 from rf_core.concluding import Conclusions
 from rf_core.errors import StateError
-from rf_core.io import processes, records
+from rf_core.io import journal, processes, records
 from rf_core.io.alarms import Alarms
 from rf_core.io.notes import stored_troubles
 from rf_core.io.poller import HOLDER, Poller
@@ -21,7 +21,7 @@ from rf_core.models import Usage
 from rf_core.parts import ACCOUNT, BALANCE, DISCOVERY, USAGE
 from rf_core.picture import Material
 from rf_core.protocol import READS
-from rf_core.snapshot import Headroom, Snapshot
+from rf_core.snapshot import ApiCall, Headroom, Snapshot
 from rf_core.troubles import Trouble, trouble_of
 
 _SHOWN_CRAWL_SECONDS: Final = 3_600.0
@@ -59,6 +59,8 @@ class LiveSource:
         self._looked = False
         self._opened_at = session.clock.wall()
         self._fetched_at: dict[str, float] = {}
+        self._newest_call = -1
+        self._calls: tuple[ApiCall, ...] = ()
         self._last = Snapshot(taken_at=self._opened_at, key=session.masked_key)
         session.closing.push_async_callback(self._stop)
 
@@ -136,6 +138,7 @@ class LiveSource:
         session, key = self._session, self._session.key
         now = session.clock.wall()
         stored = await session.state.read(records.gather, key, now - _SHOWN_CRAWL_SECONDS)
+        await self._read_calls()
         # At once: what our own poller notes meanwhile is newer than what was read.
         self._poller.heed(stored.parts)
         discovery = await session.stored_discovery()
@@ -167,11 +170,21 @@ class LiveSource:
                 concluded=self._conclusions.of(stored.readings),
                 rules=session.settings.alerts.rules,
                 alerts=stored.alerts,
+                calls=self._calls,
             )
         )
         if self._alarms is not None:
             await self._alarms.heed(stored.alerts, current.alerts, current.pools)
         return current
+
+    async def _read_calls(self) -> None:
+        """Read those that are new, unless somebody else here did so meanwhile."""
+        after = self._newest_call
+        state, key = self._session.state, self._session.key
+        newest, calls = await state.read(journal.get_calls, key, after)
+        if self._newest_call == after:
+            self._newest_call = newest
+            self._calls = (*calls, *self._calls)[: journal.SHOWN_CALLS]
 
     def _own_troubles(self, account: Mapping[str, str]) -> tuple[Trouble, ...]:
         """What concerns this process alone."""

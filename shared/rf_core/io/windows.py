@@ -16,6 +16,7 @@ from typing import Final
 from rf_core.errors import DeadlineError
 from rf_core.governor import Priority
 from rf_core.io.clock import Clock
+from rf_core.io.journal import Journal
 from rf_core.io.state import State
 from rf_core.io.stores import SharedStore, Store, WindowName
 from rf_core.ledger import ID_BITS, Ask, Later, Report, Taken
@@ -44,6 +45,9 @@ class Windows:
         window_seconds: For tests against a server whose windows are shorter than a minute; a store
             of one's own knows its length itself.
         chance: A number from 0 to 1, so that those who wake together do not ask together.
+
+    Attributes:
+        journal: Where calls are noted; None without `state.db`.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Windows:
             if isinstance(kept, State)
             else kept
         )
+        self.journal = Journal(kept, key, holder) if isinstance(kept, State) else None
         self._names = {group: WindowName(key, group) for group in DOCUMENTED_LIMITS}
         self._holder = holder
         self._clock = clock
