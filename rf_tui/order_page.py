@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, assert_never
 
-from rf_core.protocol import GENERATE
+from rf_core.call import GENERATE
 from rf_core.redaction import printable
 from rf_core.snapshot import Headroom, Snapshot
 from rf_core.units import format_seconds

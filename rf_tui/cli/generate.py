@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from rf_core import listing
+from rf_core.call import GENERATE
 from rf_core.errors import DemoCredentialsError
 from rf_core.harvest import Harvest
 from rf_core.inventory import BatchFacts, Delivery
 from rf_core.io.session import Session
 from rf_core.models import MAX_QUANTITY, Order
-from rf_core.protocol import GENERATE
 from rf_tui.cli.credentials import Printer, open_sink
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.cli.opening import json_option, profile_option, with_session

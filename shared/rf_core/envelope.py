@@ -7,9 +7,10 @@ read (C-144).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from rf_core.answer import Answer
+from rf_core.call import Call
 from rf_core.errors import (
     AccountDisabledError,
     ApiError,
@@ -21,9 +22,6 @@ from rf_core.errors import (
     UnauthorizedError,
 )
 from rf_core.redaction import printable, redact
-
-if TYPE_CHECKING:
-    from rf_core.protocol import Call
 
 _CODE_BY_STATUS: Final[Mapping[int, str]] = {
     400: "invalid_request",

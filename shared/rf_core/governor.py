@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
-from rf_core.protocol import WINDOW_SECONDS, RateHeaders
+from rf_core.call import WINDOW_SECONDS
+from rf_core.protocol import RateHeaders
 
 Priority = Literal["interactive", "normal", "bulk"]
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from rf_core.call import WINDOW_SECONDS
 from rf_core.errors import (
     AccountDisabledError,
     ApiError,
@@ -19,7 +20,6 @@ from rf_core.errors import (
 )
 from rf_core.freshness import FRESH_SECONDS
 from rf_core.parts import ACCOUNT, BALANCE, DISCOVERY, USAGE
-from rf_core.protocol import WINDOW_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

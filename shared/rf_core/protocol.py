@@ -11,52 +11,22 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
 from rf_core.answer import Answer
+from rf_core.call import GENERATE, READS, Call
 from rf_core.envelope import error_of
 from rf_core.errors import ResponseError
 from rf_core.models import ROTATING_TYPES, Order
 from rf_core.redaction import Secret, printable
 from rf_core.retry_after import parse_date, parse_retry_after
 
-GENERATE: Final = "generate"
-READS: Final = "reads"
-
-DOCUMENTED_LIMITS: Final[Mapping[str, int]] = {GENERATE: 20, READS: 120}
-"""Calls per rolling minute and key (C-121): a first guess, the server's headers rule (C-130)."""
-
-WINDOW_SECONDS: Final = 60.0
-
 _MILLISECONDS: Final = 1e11
 _UNIX_SECONDS: Final = 1e8
 _LONGEST_RESET: Final = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of the API.
-
-    Attributes:
-        group: Rate-limit window it counts in, or None when it is not governed (C-134).
-        scope: What the key needs for it, from our own table (C-018), or None.
-        answer_bytes: About how much will come back; time-outs are scaled by it (C-077).
-        etag: What is known already: 304 means that it still holds (C-103).
-        repeatable: Whether it may be sent again when nobody knows what became of it.
-    """
-
-    method: str
-    path: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
-    group: str | None = READS
-    scope: str | None = None
-    answer_bytes: int = 4_096
-    etag: str = ""
-    repeatable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

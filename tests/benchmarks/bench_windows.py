@@ -16,11 +16,12 @@ from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
+from rf_core.call import READS
 from rf_core.io.clock import Clock, SystemClock
 from rf_core.io.state import State
 from rf_core.io.stores import MemoryStore
 from rf_core.io.windows import Windows
-from rf_core.protocol import READS, RateHeaders
+from rf_core.protocol import RateHeaders
 
 CYCLES = 4_000
 ROUNDS = 5

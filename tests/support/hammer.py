@@ -11,12 +11,13 @@ import asyncio
 import sys
 import time
 
+from rf_core.call import GENERATE
 from rf_core.errors import DeadlineError
 from rf_core.io.client import AsyncClient
 from rf_core.io.configuration import load_settings
 from rf_core.io.session import Session
 from rf_core.models import Order
-from rf_core.protocol import GENERATE, RateHeaders
+from rf_core.protocol import RateHeaders
 
 ORDER = Order(quantity=1)
 

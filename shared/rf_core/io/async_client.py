@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict, TypeVar,
 
 from rf_core import parsing, protocol
 from rf_core.answer import Answer, Answered, answered
+from rf_core.call import Call
 from rf_core.errors import ResponseError, StateError
 from rf_core.governor import Priority
 from rf_core.harvest import Harvest
@@ -21,7 +22,6 @@ from rf_core.io.configuration import load_settings
 from rf_core.io.state import State
 from rf_core.io.windows import Windows
 from rf_core.models import Account, Balance, Batch, Discovery, Order, Usage
-from rf_core.protocol import Call
 from rf_core.redaction import fingerprint, without_frames
 from rf_core.retries import ATTEMPTS
 from rf_core.settings import Settings

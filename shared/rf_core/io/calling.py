@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from rf_core import protocol
 from rf_core.answer import Answer
+from rf_core.call import Call
 from rf_core.errors import (
     ApiError,
     DeadlineError,
@@ -26,7 +27,6 @@ from rf_core.governor import Priority
 from rf_core.harvest import Harvest
 from rf_core.io.clock import Clock
 from rf_core.io.windows import Ticket, Windows
-from rf_core.protocol import Call
 from rf_core.retries import pause_before_retry
 from rf_core.retry_after import parse_date
 

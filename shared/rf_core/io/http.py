@@ -23,10 +23,10 @@ import httpx
 
 from rf_core import __version__, protocol
 from rf_core.answer import Answer
+from rf_core.call import Call
 from rf_core.errors import ResiFactoryError, ResponseError, TransportError
 from rf_core.harvest import PIECE_BYTES, Harvest
 from rf_core.io.calling import CONNECT_SECONDS, Bounds
-from rf_core.protocol import Call
 from rf_core.redaction import redact, without_frames
 from rf_core.settings import Settings
 

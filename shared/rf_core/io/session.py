@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from rf_core import orders
+from rf_core.call import WINDOW_SECONDS
 from rf_core.errors import (
     InsufficientScopeError,
     InvalidRequestError,
@@ -29,7 +30,6 @@ from rf_core.io.orders import Account, Orders
 from rf_core.io.state import State
 from rf_core.io.windows import Windows, session_holder
 from rf_core.models import Batch, Discovery, Order, Proxy
-from rf_core.protocol import WINDOW_SECONDS
 from rf_core.redaction import fingerprint, mask_key
 from rf_core.settings import Settings
 from rf_core.snapshot import CrawlReport, Headroom

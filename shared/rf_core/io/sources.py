@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from rf_core import picture, polling
+from rf_core.call import READS
 from rf_core.concluding import Conclusions
 from rf_core.errors import StateError
 from rf_core.io import journal, processes, records
@@ -20,7 +21,6 @@ from rf_core.io.session import Session
 from rf_core.models import Usage
 from rf_core.parts import ACCOUNT, BALANCE, DISCOVERY, USAGE
 from rf_core.picture import Material
-from rf_core.protocol import READS
 from rf_core.snapshot import ApiCall, Headroom, Snapshot
 from rf_core.troubles import Trouble, trouble_of
 

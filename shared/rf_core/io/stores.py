@@ -14,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol, TypeVar
 
+from rf_core.call import DOCUMENTED_LIMITS, WINDOW_SECONDS
 from rf_core.governor import NEVER, Window, lease_end, settled_end
 from rf_core.io.clock import Clock
 from rf_core.io.state import State
 from rf_core.ledger import Ask, Later, Ledger, Report, Taken
 from rf_core.packing import DamagedError, pack, unpack
-from rf_core.protocol import DOCUMENTED_LIMITS, WINDOW_SECONDS
 from rf_core.snapshot import Headroom
 
 _Result = TypeVar("_Result")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
+from rf_core.call import DOCUMENTED_LIMITS, WINDOW_SECONDS
 from rf_core.errors import DeadlineError
 from rf_core.governor import Priority
 from rf_core.io.clock import Clock
@@ -20,7 +21,7 @@ from rf_core.io.journal import Journal
 from rf_core.io.state import State
 from rf_core.io.stores import SharedStore, Store, WindowName
 from rf_core.ledger import ID_BITS, Ask, Later, Report, Taken
-from rf_core.protocol import DOCUMENTED_LIMITS, WINDOW_SECONDS, RateHeaders
+from rf_core.protocol import RateHeaders
 from rf_core.snapshot import Headroom
 
 _SHORTEST_NAP: Final = 0.001
