@@ -12,9 +12,10 @@ from typing import Final
 import msgspec
 
 from rf_core.answer import Answer
+from rf_core.call import Call
 from rf_core.errors import ResiFactoryError, StateError
 from rf_core.io.state import State
-from rf_core.protocol import Call, RateHeaders, rate_headers
+from rf_core.protocol import RateHeaders, rate_headers
 from rf_core.redaction import printable, redact
 from rf_core.snapshot import ApiCall
 
