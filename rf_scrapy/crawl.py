@@ -14,12 +14,14 @@ from rf_core.errors import TransportError
 from rf_core.io.configuration import load_settings
 from rf_core.io.guard import Guard
 from rf_core.io.relay import Relay, RelayLimits
+from rf_core.io.relay.wire import FLIGHT_HEADER
 from rf_core.io.session import Session
 from rf_core.meter import Meter
 from rf_core.redaction import mask_key
 from rf_core.verdicts import Rule, What, Who, judge
 from rf_scrapy import compat
 from rf_scrapy.budgets import budget_name
+from rf_scrapy.causes import Causes
 from rf_scrapy.components import Component
 from rf_scrapy.flights import Flight, Flights
 from rf_scrapy.parking import Parking
@@ -57,6 +59,7 @@ class Crawl:
         self.top_ups: TopUps = TopUps(self)
         self.flights: Flights = Flights()
         self.meter: Meter = Meter()
+        self.causes: Causes = Causes(self.meter)
         self.guard: Guard = Guard(
             self.meter,
             cap=self.settings.budget,
@@ -144,6 +147,7 @@ class Crawl:
             for key in ("proxy", "_auth_proxy", "_scheme_proxy"):
                 request.meta.pop(key, None)
             request.headers.pop("Proxy-Authorization", None)
+            request.headers.pop(FLIGHT_HEADER, None)
             self.flights.landed(request)
             self.supply.land(flight)
         return flight
@@ -154,6 +158,7 @@ class Crawl:
             flight = self.release(request)
             if flight is not None:
                 self.settle(flight)
+        self.causes.sweep()
 
     def note(self, rule: Rule, request: Request | None = None, name: str = "") -> None:
         """Count a verdict, and say what follows from it."""

@@ -146,6 +146,7 @@ class CrawlReporter:
         crawl = self._crawl
         if crawl.relay is not None:
             await crawl.relay.close()
+        crawl.causes.sweep(all_of_them=True)
         write_stats(crawl)
         if crawl.relay is not None:
             logger.info(closing_line(crawl))

@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
+
+from rf_core.attribution import Share
+from rf_core.causes import SpendCause
 
 if TYPE_CHECKING:
     from scrapy import Request
 
+    from rf_core.attribution import Channel
     from rf_core.lanes import Lane
+    from rf_core.meter import ChannelName
     from rf_core.verdicts import Action
+
+_NO_ATTEMPTS: Final[Counter[Action]] = Counter()
+_NO_SHARE: Final = Share()
 
 
 @dataclass(slots=True)
 class Flight:
-    """One request on the wire: its lane while it flies; which lane and credential it used."""
+    """One request on the wire: its lane while it flies; which lane and credential it used.
+
+    Attributes:
+        cause: Why it set out; `landed_as` is what it turned out to be, and `share` what it took.
+    """
 
     target: str
     sent_at: float
@@ -28,6 +40,12 @@ class Flight:
     domain: str = ""
     kind: str = ""
     reserved: int = 0
+    id: int = 0
+    channel_name: ChannelName = None
+    channel: Channel | None = None
+    cause: SpendCause = SpendCause.PAGE
+    landed_as: SpendCause = SpendCause.PAGE
+    share: Share = _NO_SHARE
 
 
 class Flights:
@@ -59,6 +77,10 @@ class Flights:
     def attempts_of(self, request: Request) -> Counter[Action]:
         """How often a request has come by again, and why."""
         return self._attempts.setdefault(request, Counter())
+
+    def earlier_attempts_of(self, request: Request) -> Counter[Action]:
+        """The same, of a request that may have none to be counted on."""
+        return self._attempts.get(request) or _NO_ATTEMPTS
 
     def goes_on_as(self, later: Request, request: Request) -> None:
         """A copy comes by again: its attempts are counted on."""

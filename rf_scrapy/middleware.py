@@ -108,10 +108,12 @@ class ProxyMiddleware:
             return response
         refusal = self._refusal(response.headers.get(REFUSAL_HEADER), flight)
         if refusal is None:
+            crawl.causes.answered(request, response, flight)
             # Heads and TLS are known to the meter only.
             crawl.guard.learn(flight.kind, len(response.body))
             crawl.supply.succeeded()
             return response
+        crawl.causes.failed(flight)
         again = await self._follow(request, flight, refusal)
         if again is not None:
             return again
@@ -130,6 +132,7 @@ class ProxyMiddleware:
         flight = crawl.release(request)
         if flight is None or not flight.handle:
             return None
+        crawl.causes.failed(flight)
         refusal = self._refusal(texts_of(exception).encode(), flight)
         if refusal is not None:
             return await self._follow(request, flight, refusal)
@@ -256,6 +259,7 @@ class ProxyMiddleware:
         )
         crawl.flights.began(request, flight)
         crawl.meter.spend(pool, domain).requests += 1
+        crawl.causes.began(request, flight, crawl.flights.earlier_attempts_of(request))
 
     def _by_kind(self, request: Request) -> str:
         """What the policy for requests of that kind says, if they have one of their own.

@@ -171,6 +171,7 @@ class BackoffMiddleware:
         crawl = self._crawl
         domain = _domain(request)
         crawl.note(judge(Who.TARGET, What.SLOWER), request, f"target_{response.status}")
+        crawl.causes.refused(flight)
         now = time.monotonic()
         outcome = refused(
             self._pauses.get(domain, Pause()),
@@ -199,6 +200,7 @@ class BackoffMiddleware:
         """Change the exit; hand the answer on when enough of them were not wanted."""
         crawl = self._crawl
         crawl.note(judge(Who.TARGET, What.BANNED), request)
+        crawl.causes.refused(flight)
         crawl.supply.ban(flight)
         attempts = crawl.flights.attempts_of(request)
         attempts[Action.NEW_EXIT] += 1

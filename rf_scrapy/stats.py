@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from rf_core.accounts import cause_totals, domain_spends
 from rf_core.caps import Cap
 from rf_core.prices import cost_by_pool
 
@@ -111,6 +112,7 @@ STATS: Final = (
     Stat("rf/backoff/seconds", "Their length together", lambda c: round(c.backoff_seconds, 3)),
 )
 
+CAUSE_PREFIX: Final = "rf/cause/"
 VERDICT_PREFIX: Final = "rf/verdict/"
 DIRECT_PREFIX: Final = "rf/requests/direct/"
 
@@ -121,6 +123,8 @@ def stats_of(crawl: Crawl) -> Mapping[str, Any]:
     values = {name: value for name, value in found.items() if value is not None}
     values |= {f"{VERDICT_PREFIX}{name}": count for name, count in crawl.verdicts.items()}
     values |= {f"{DIRECT_PREFIX}{way}": count for way, count in crawl.direct.items()}
+    causes = cause_totals(domain_spends(crawl.meter))
+    values |= {f"{CAUSE_PREFIX}{one.cause}": one.bytes for one in causes}
     return values
 
 

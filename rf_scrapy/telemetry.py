@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from rf_core.accounts import cause_totals, domain_spends
 from rf_core.snapshot import CrawlReport, DomainSpend
 from rf_scrapy import compat
 
@@ -44,6 +45,7 @@ class Telemetry:
         moment = time.monotonic()
         rate = self._bytes_per_second(moment, crawl.meter.wire_bytes)
         crawler = crawl.crawler
+        domains = domain_spends(crawl.meter)
         return CrawlReport(
             id=crawl.id,
             spider=crawler.spider.name if crawler.spider else "",
@@ -66,10 +68,8 @@ class Telemetry:
             bytes_per_second=0.0 if finished else rate,
             finished_at=now if finished else None,
             finish_reason=crawl.finish_reason if finished else None,
-            domains=tuple(
-                DomainSpend(pool, domain, spend.up_bytes, spend.down_bytes, spend.requests)
-                for (pool, domain), spend in sorted(crawl.meter.spends.items())
-            ),
+            domains=domains,
+            causes=cause_totals(domains),
             backoffs={
                 domain: until - moment
                 for domain, until in crawl.backoffs.items()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -142,7 +143,9 @@ def _cost(report: CrawlReport, prices: Sequence[Price]) -> Decimal | None:
 
 
 def _crawl_document(report: CrawlReport, prices: Sequence[Price]) -> dict[str, object]:
-    document: dict[str, object] = msgspec.to_builtins(report)
+    document: dict[str, Any] = msgspec.to_builtins(report)
+    for domain in document["domains"]:
+        del domain["causes"]  # the ledger knows them by domain; here they are the crawl's
     cost = _cost(report, prices)
     return {
         **document,

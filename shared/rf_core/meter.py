@@ -7,17 +7,15 @@ known who answered, bytes wait in a :class:`Tally`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
+from rf_core.attribution import Channel, Spend
+from rf_core.causes import SpendCause
 
-@dataclass(slots=True)
-class Spend:
-    """Billed bytes of one domain in one pool, and how many requests asked for them."""
-
-    up_bytes: int = 0
-    down_bytes: int = 0
-    requests: int = 0
+ChannelName: TypeAlias = Hashable
+"""The flight number of a plain exchange, or (credential, target) of tunnels."""
 
 
 @dataclass(slots=True)
@@ -33,6 +31,7 @@ class Meter:
         billed_bytes: Billed bytes, both ways, of all pools and domains.
         limit_bytes: Where they must end, or ask: `at_limit` is called with the bytes that reach it.
         end_bytes: Where they must end as far as is known; from nine tenths on little is read ahead.
+        channels: Where requests are under way whose causes are known to somebody.
     """
 
     spends: dict[tuple[str, str], Spend] = field(default_factory=dict)
@@ -44,6 +43,7 @@ class Meter:
     limit_bytes: int | None = None
     end_bytes: int | None = None
     at_limit: Callable[[], None] | None = None
+    channels: dict[ChannelName, Channel] = field(default_factory=dict)
 
     def bill(self, count: int) -> None:
         """Add bytes that a pool pays for; at the limit somebody is told, each time anew."""
@@ -58,6 +58,19 @@ class Meter:
         if found is None:
             found = self.spends[key] = Spend()
         return found
+
+    def channel(self, name: ChannelName, pool: str, domain: str, *, is_plain: bool) -> Channel:
+        """Return the channel of that name, opened on first use."""
+        found = self.channels.get(name)
+        if found is None:
+            found = self.channels[name] = Channel(self.spend(pool, domain), is_plain=is_plain)
+        return found
+
+    def tidy(self, name: ChannelName) -> None:
+        """Forget a channel on which nothing more is to come."""
+        found = self.channels.get(name)
+        if found is not None and found.is_idle:
+            del self.channels[name]
 
     @property
     def up_bytes(self) -> int:
@@ -76,34 +89,62 @@ class Meter:
 
 
 class Tally:
-    """The bytes of one exchange: held back until somebody says who pays for them."""
+    """The bytes of one exchange: held back until somebody says who pays for them.
 
-    __slots__ = ("_meter", "_pool_domain", "_spend", "_waiting_down", "_waiting_up", "taken_bytes")
+    Args:
+        channel: The name of the channel it belongs to, if it is one that somebody has opened.
+    """
 
-    def __init__(self, meter: Meter, pool: str, domain: str) -> None:
+    __slots__ = (
+        "_channel",
+        "_meter",
+        "_name",
+        "_pool_domain",
+        "_spend",
+        "_waiting_down",
+        "_waiting_up",
+        "taken_down",
+        "taken_up",
+    )
+
+    def __init__(
+        self, meter: Meter, pool: str, domain: str, channel: ChannelName | None = None
+    ) -> None:
         self._meter = meter
         self._pool_domain = (pool, domain)
         self._spend: Spend | None = None
+        self._name = channel
+        self._channel = meter.channels.get(channel)
         self._waiting_up = 0
         self._waiting_down = 0
-        self.taken_bytes = 0
+        self.taken_up = 0
+        self.taken_down = 0
+
+    @property
+    def taken_bytes(self) -> int:
+        """All that was counted, both ways, whoever pays."""
+        return self.taken_up + self.taken_down
 
     def up(self, count: int) -> None:
         """Count bytes written to the gateway."""
-        self.taken_bytes += count
+        self.taken_up += count
         if self._spend is None:
             self._waiting_up += count
         else:
             self._spend.up_bytes += count
+            if self._channel is not None:
+                self._channel.up(count)
             self._meter.bill(count)
 
     def down(self, count: int) -> None:
         """Count bytes read from the gateway."""
-        self.taken_bytes += count
+        self.taken_down += count
         if self._spend is None:
             self._waiting_down += count
         else:
             self._spend.down_bytes += count
+            if self._channel is not None:
+                self._channel.down(count)
             self._meter.bill(count)
 
     def bill(self) -> None:
@@ -112,6 +153,9 @@ class Tally:
             self._spend = self._meter.spend(*self._pool_domain)
             self._spend.up_bytes += self._waiting_up
             self._spend.down_bytes += self._waiting_down
+            if self._channel is not None:
+                self._channel.up(self._waiting_up)
+                self._channel.down(self._waiting_down)
             waited = self._waiting_up + self._waiting_down
             self._waiting_up = self._waiting_down = 0
             self._meter.bill(waited)
@@ -120,3 +164,28 @@ class Tally:
         """What has waited is free; what comes after waits again."""
         self._meter.unbilled_bytes += self._waiting_up + self._waiting_down
         self._waiting_up = self._waiting_down = 0
+
+    # Tunnels
+
+    def tunnel_stands(self) -> None:
+        """The gateway has granted a tunnel, which the pool pays for from here on."""
+        self.bill()
+        self._meter.tunnels += 1
+        self._meter.spend(*self._pool_domain).part(SpendCause.TUNNEL).requests += 1
+        if self._channel is not None:
+            self._channel.tunnels += 1
+
+    def handshake_done(self) -> None:
+        """All that has moved in a tunnel so far was needed to open it."""
+        if self._channel is not None:
+            self._channel.overhead(self.taken_up, self.taken_down)
+        elif self._spend is not None:
+            part = self._spend.part(SpendCause.TUNNEL)
+            part.up_bytes += self.taken_up
+            part.down_bytes += self.taken_down
+
+    def tunnel_ends(self) -> None:
+        """A tunnel that stood is gone."""
+        if self._channel is not None:
+            self._channel.tunnels -= 1
+            self._meter.tidy(self._name)

@@ -156,14 +156,38 @@ class Headroom:
 
 
 @dataclass(frozen=True, slots=True)
+class CauseSpend:
+    """Wire bytes that one cause took; with `tunnel`, requests are how many were opened.
+
+    Attributes:
+        cause: One of :data:`rf_core.causes.CAUSES`.
+    """
+
+    cause: str
+    up_bytes: int
+    down_bytes: int
+    requests: int
+
+    @property
+    def bytes(self) -> int:
+        """Both ways."""
+        return self.up_bytes + self.down_bytes
+
+
+@dataclass(frozen=True, slots=True)
 class DomainSpend:
-    """Wire bytes of one crawl to one domain in one pool."""
+    """Wire bytes of one crawl to one domain in one pool.
+
+    Attributes:
+        causes: The same bytes by cause, to the byte; empty where they were not told apart.
+    """
 
     pool: str
     domain: str
     up_bytes: int
     down_bytes: int
     requests: int
+    causes: tuple[CauseSpend, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +209,7 @@ class CrawlReport:
         finished_at, finish_reason: None while running.
         domains: Spend by pool and domain.
         backoffs: Domain → seconds it is still left alone, at `updated_at`.
+        causes: All its bytes by cause; empty where they were not told apart.
     """
 
     id: str
@@ -210,6 +235,7 @@ class CrawlReport:
     backoffs: Mapping[str, float] = field(default_factory=dict)
     pending_requests: int | None = None
     items: int = 0
+    causes: tuple[CauseSpend, ...] = ()
 
     @property
     def wire_bytes(self) -> int:

@@ -8,9 +8,20 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
 
+from rf_core.causes import SpendCause
 from rf_core.prices import Price, cost_of
 
-Grouping: TypeAlias = Literal["spider", "domain", "pool", "crawl", "day"]
+Grouping: TypeAlias = Literal["spider", "domain", "pool", "crawl", "cause", "day"]
+
+Counts: TypeAlias = tuple[int, int, int]
+"""Bytes up, bytes down, requests."""
+
+Growth: TypeAlias = dict[str, Counts]
+"""Cause → counts."""
+
+_COLUMNS: Final = ("up", "down", "requests")
+_REQUESTS: Final = 2
+_NO_COUNTS: Final = (0, 0, 0)
 
 OTHER: Final = "(other)"
 """Stands for domains that are too many, or too small, for entries of their own."""
@@ -24,7 +35,7 @@ class Entry:
     """What was spent under one name, on one day, in one pool.
 
     Attributes:
-        name: Of the spider, domain, pool or crawl that is asked for; "" when days are.
+        name: Of the spider, domain, pool, crawl or cause that is asked for; "" when days are.
         day: Days since 1970, UTC.
     """
 
@@ -34,6 +45,29 @@ class Entry:
     up_bytes: int
     down_bytes: int
     requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class CauseEntry:
+    """What one cause took of one domain, on one day, in one pool.
+
+    Attributes:
+        domain: "" for all of them together.
+        requests: With `tunnel`, how many tunnels were opened.
+    """
+
+    cause: str
+    domain: str
+    day: int
+    pool: str
+    up_bytes: int
+    down_bytes: int
+    requests: int
+
+    @property
+    def bytes(self) -> int:
+        """Billed bytes, both ways."""
+        return self.up_bytes + self.down_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +131,47 @@ def read_since(text: str, now: float) -> int:
 
 def _today(now: float) -> str:
     return datetime.fromtimestamp(now, UTC).date().isoformat()
+
+
+def with_pages(whole: Counts, causes: Mapping[str, Counts]) -> Growth:
+    """Add pages to the causes: what remains of the whole, so that all of them sum to it."""
+    page = list(whole)
+    for cause, (up, down, requests) in causes.items():
+        page[0] -= up
+        page[1] -= down
+        if cause != SpendCause.TUNNEL:
+            page[2] -= requests
+    return {**causes, SpendCause.PAGE: (page[0], page[1], page[2])}
+
+
+def covered(today: Growth, growth: Growth) -> tuple[Growth, Growth]:
+    """Split growth that takes more back than a day has: what the day can bear, and the rest.
+
+    Both together are the growth, and the day's own sum grows by what it was to grow by.
+    """
+    names = [*growth]
+    kept = {name: list(growth[name]) for name in names}
+    rest = {name: [0, 0, 0] for name in names}
+    for column in range(len(_COLUMNS)):
+        debt = 0
+        for name in names:
+            after = today.get(name, _NO_COUNTS)[column] + kept[name][column]
+            if after < 0:
+                kept[name][column] -= after
+                rest[name][column] += after
+                debt -= after
+        for name in names:
+            if column == _REQUESTS and name == SpendCause.TUNNEL:
+                continue  # those are tunnels, and no part of the sum
+            taken = min(debt, max(0, kept[name][column]))
+            kept[name][column] -= taken
+            rest[name][column] += taken
+            debt -= taken
+    return _frozen(kept), _frozen(rest)
+
+
+def _frozen(counts: Mapping[str, list[int]]) -> Growth:
+    return {name: (by[0], by[1], by[2]) for name, by in counts.items()}
 
 
 def summed(

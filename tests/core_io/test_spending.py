@@ -12,7 +12,7 @@ import pytest
 from rf_core.io import records, spending
 from rf_core.io.schema import MIGRATIONS
 from rf_core.io.state import State
-from rf_core.snapshot import CrawlReport, DomainSpend
+from rf_core.snapshot import CauseSpend, CrawlReport, DomainSpend
 from rf_core.spending import OTHER, day_of, summed, total
 
 DAY = 86_400.0
@@ -58,6 +58,51 @@ async def test_a_crawl_over_midnight_is_two_days(state):
     await state.run(records.put_crawl, "key", report(at=NOW + DAY, a_example=170))
     assert list((await spent(state, "day")).values()) == [1_100, 770]
     assert await spent(state, since=day_of(NOW + DAY)) == {"books": 770}
+
+
+def with_causes(count, **causes):
+    told = {"page": count - sum(causes.values())} | causes
+    return DomainSpend("premium", "a.example", 0, count, 1, tuple(
+        CauseSpend(name, 0, took, 0) for name, took in told.items()
+    ))  # fmt: skip
+
+
+async def by_cause(state, since=0):
+    rows = summed(await state.read(spending.entries, "key", "cause", since), (), by="cause")
+    return {row.name: row.bytes for row in rows}
+
+
+async def test_causes_are_booked_as_they_grow_and_sum_to_the_whole(state):
+    first, second = with_causes(100, retry=30), with_causes(160, retry=40, blocked=20)
+    await state.run(records.put_crawl, "key", replace(report(), domains=(first,)))
+    assert await by_cause(state) == {"page": 70, "retry": 30}
+    await state.run(records.put_crawl, "key", replace(report(), domains=(second,)))
+    assert await by_cause(state) == {"page": 100, "retry": 40, "blocked": 20}
+    assert await spent(state) == {"books": 160}
+
+
+async def test_what_was_not_told_apart_has_no_cause(state):
+    await state.run(records.put_crawl, "key", report(a_example=10))
+    assert await by_cause(state) == {"": 110}
+
+
+async def test_what_turns_out_after_midnight_is_taken_back_from_the_day_before(state):
+    """A transfer of 90 bytes was under way at midnight as a retry, and broke after 20 more."""
+    before, after = with_causes(100, retry=90), with_causes(120, aborted=110)
+    await state.run(records.put_crawl, "key", replace(report(), domains=(before,)))
+    await state.run(records.put_crawl, "key", replace(report(at=NOW + DAY), domains=(after,)))
+    assert await by_cause(state) == {"page": 10, "aborted": 110}
+    assert await by_cause(state, day_of(NOW + DAY)) == {"aborted": 20}
+    assert list((await spent(state, "day")).values()) == [100, 20]
+
+
+async def test_causes_are_rolled_up_with_their_domains(state):
+    await state.run(
+        records.put_crawl, "key", replace(report(), domains=(with_causes(100, media=30),))
+    )
+    await state.run(spending.roll_up, "key", NOW + 60 * DAY)
+    assert await by_cause(state) == {"page": 70, "media": 30}
+    assert await spent(state, "crawl") == {"": 100}
 
 
 async def test_keys_have_ledgers_of_their_own(state):

@@ -12,6 +12,7 @@ from support.contract_duties import DUTIES
 from support.contract_tests import named_by_tests
 
 from rf_core.alert_settings import ALERT_KEYS, FACTS, RULE_KEYS
+from rf_core.causes import CAUSES
 from rf_core.checkup import AREAS
 from rf_core.variables import PROFILE_KEYS, REFERENCES, VARIABLES
 from rf_core.verdicts import RULES as VERDICTS
@@ -26,7 +27,7 @@ from rf_scrapy.checks import RULES
 from rf_scrapy.extension import FINISH_REASONS
 from rf_scrapy.kinds import WAYS
 from rf_scrapy.settings import META_NOT_YET, SETTINGS
-from rf_scrapy.stats import DIRECT_PREFIX, STATS, VERDICT_PREFIX
+from rf_scrapy.stats import CAUSE_PREFIX, DIRECT_PREFIX, STATS, VERDICT_PREFIX
 from rf_tui.amounts import UNITS
 from rf_tui.cli.exit_codes import MEANINGS
 from rf_tui.cli.json_keys import JSON_KEYS
@@ -67,7 +68,13 @@ def _scrapy():
             "|---|---|",
             *(f"| `{stat.name}` | {stat.meaning}. |" for stat in STATS),
             f"| `{VERDICT_PREFIX}<name>` | [Verdicts](verdicts.md), as `gateway_auth`. |",
+            f"| `{CAUSE_PREFIX}<cause>` | Billed bytes by cause, named below; they sum to all. |",
             f"| `{DIRECT_PREFIX}<way>` | Those by each way, named below. |",
+        ],
+        "causes": [
+            "| cause | what it is |",
+            "|---|---|",
+            *(f"| `{cause}` | {meaning}. |" for cause, meaning in CAUSES.items()),
         ],
         "ways": [
             "| way | by whose word |",

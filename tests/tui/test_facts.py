@@ -21,7 +21,7 @@ from support.sandboxes import proxies_of
 
 from rf_core.io.configuration import load_settings
 from rf_core.io.session import Session
-from rf_core.snapshot import CrawlReport, DomainSpend
+from rf_core.snapshot import CauseSpend, CrawlReport, DomainSpend
 from rf_core.units import GIGABYTE
 from rf_sandbox.sandbox import Sandbox
 from rf_tui.cli.exit_codes import ExitCode
@@ -72,6 +72,7 @@ def published(folder, sandbox, **changes):
         "failures": {"target_429": 3},
         "domains": (DomainSpend("premium", "a.example", 1_000, 4_000_000, 1_234),),
         "backoffs": {"a.example": 3.5},
+        "causes": (CauseSpend("page", 1_000, 4_000_000, 1_234),),
     }
     report = CrawlReport(**values | changes)
 

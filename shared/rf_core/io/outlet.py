@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote, urlsplit
 
+from rf_core.accounts import cause_totals, domain_spends
 from rf_core.errors import StateError, TransportError
 from rf_core.io.passengers import Passengers, Terms
 from rf_core.io.relay import Relay, RelayLimits
@@ -23,7 +24,7 @@ from rf_core.meter import Meter
 from rf_core.prices import cost_by_pool
 from rf_core.redaction import Secret
 from rf_core.settings import is_loopback
-from rf_core.snapshot import CrawlReport, DomainSpend
+from rf_core.snapshot import CrawlReport
 
 _USER: Final = "rf"
 _TICK_SECONDS: Final = 1.0
@@ -171,6 +172,7 @@ class Outlet:
         ticks = max(1, len(self._totals) - 1)
         rate = (self._totals[-1] - self._totals[0]) / (ticks * _TICK_SECONDS)
         ended = self.finish_reason or "finished"
+        domains = domain_spends(meter)
         return CrawlReport(
             id=self._id,
             spider=self._name,
@@ -190,8 +192,6 @@ class Outlet:
             bytes_per_second=0.0 if finished else rate,
             finished_at=now if finished else None,
             finish_reason=ended if finished else None,
-            domains=tuple(
-                DomainSpend(pool, domain, spend.up_bytes, spend.down_bytes, spend.requests)
-                for (pool, domain), spend in sorted(meter.spends.items())
-            ),
+            domains=domains,
+            causes=cause_totals(domains),
         )

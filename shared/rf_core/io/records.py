@@ -167,9 +167,17 @@ def put_crawl(connection: sqlite3.Connection, key: str, report: CrawlReport) -> 
         ),
     )
     connection.executemany(
-        "INSERT OR REPLACE INTO spends VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO spends VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
-            (report.id, spend.pool, spend.domain, spend.up_bytes, spend.down_bytes, spend.requests)
+            (
+                report.id,
+                spend.pool,
+                spend.domain,
+                spend.up_bytes,
+                spend.down_bytes,
+                spend.requests,
+                spending.packed(spend),
+            )
             for spend in report.domains
         ],
     )

@@ -129,6 +129,17 @@ CREATE TABLE calls (
 ) STRICT;
 """
 
+_CAUSES: Final = """
+ALTER TABLE spends ADD COLUMN causes TEXT NOT NULL DEFAULT '';
+CREATE TABLE caused (
+    spender INTEGER NOT NULL, day INTEGER NOT NULL, pool TEXT NOT NULL, domain TEXT NOT NULL,
+    cause TEXT NOT NULL, up INTEGER NOT NULL, down INTEGER NOT NULL, requests INTEGER NOT NULL,
+    PRIMARY KEY (spender, day, pool, domain, cause)
+) STRICT, WITHOUT ROWID;
+INSERT INTO caused SELECT spender, day, pool, domain, '', up, down, requests FROM spent;
+"""
+"""All that `spent` has and `caused` has not is pages; what was spent before has no cause."""
+
 MIGRATIONS: Final = (
     _FIRST,
     _PACKED_WINDOWS,
@@ -139,5 +150,6 @@ MIGRATIONS: Final = (
     _DRAWS,
     _ALERTS,
     _JOURNAL,
+    _CAUSES,
 )
 """Each makes the next version of the one before; the version is how many were applied."""

@@ -7,13 +7,29 @@ killed loses what it had not reported, a second at most. Days are those of UTC.
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from typing import Final, TypeAlias
 
+import msgspec
+
+from rf_core.causes import UNKNOWN_CAUSE, SpendCause
 from rf_core.snapshot import CrawlReport, DomainSpend
-from rf_core.spending import OTHER, Entry, Grouping, day_of
+from rf_core.spending import (
+    OTHER,
+    CauseEntry,
+    Counts,
+    Entry,
+    Grouping,
+    Growth,
+    covered,
+    day_of,
+    with_pages,
+)
 
 MOST_DOMAINS: Final = 500
 """Domains that one crawl's day has entries of its own for, in one pool."""
+
+Place: TypeAlias = tuple[int, int, str, str]
+"""Spender, day, pool and domain: whose row it is."""
 
 _DETAILED_DAYS: Final = 35
 _SMALL_SHARE: Final = 0.001
@@ -22,6 +38,13 @@ _ADD: Final = (
     "INSERT INTO spent VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
     "up = up + excluded.up, down = down + excluded.down, requests = requests + excluded.requests"
 )
+_ADD_CAUSE: Final = (
+    "INSERT INTO caused VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+    "up = up + excluded.up, down = down + excluded.down, requests = requests + excluded.requests"
+)
+_OF_PLACE: Final = "SELECT * FROM {} WHERE spender = ? AND day = ? AND pool = ? AND domain = ?"
+_ZERO: Final = (0, 0, 0)
+_NOTHING: Final = (_ZERO, "")
 _FIELDS: Final = {
     "spider": "spenders.spider",
     "domain": "spent.domain",
@@ -34,21 +57,27 @@ _GROUPED: Final = (
     "FROM spenders JOIN spent ON spent.spender = spenders.id "
     "WHERE spenders.key = ? AND spent.day >= ? GROUP BY 1, 2, 3"
 )
+_BY_PLACE: Final = (
+    "SELECT {cause}, {domain}, day, pool, SUM(up), SUM(down), SUM(requests) "
+    "FROM spenders JOIN {0} ON {0}.spender = spenders.id "
+    "WHERE spenders.key = ? AND day >= ? GROUP BY 1, 2, 3, 4"
+)
 
 
 def book(connection: sqlite3.Connection, key: str, report: CrawlReport) -> None:
     """Add what a crawl has spent since its report before, which is still the one that is kept."""
     before = {
-        (pool, domain): counts
-        for pool, domain, *counts in connection.execute(
-            "SELECT pool, domain, up, down, requests FROM spends WHERE crawl = ?", (report.id,)
+        (pool, domain): (counts, causes)
+        for pool, domain, causes, *counts in connection.execute(
+            "SELECT pool, domain, causes, up, down, requests FROM spends WHERE crawl = ?",
+            (report.id,),
         )
     }
     grown = [
-        (spend, up, down, requests)
+        (spend, counts, causes)
         for spend in report.domains
-        for up, down, requests in (_growth(spend, before.get((spend.pool, spend.domain))),)
-        if up or down or requests
+        for counts, causes in (_growth(spend, *before.get((spend.pool, spend.domain), _NOTHING)),)
+        if any(counts) or causes
     ]
     if not grown and not report.items:
         return
@@ -64,17 +93,67 @@ def book(connection: sqlite3.Connection, key: str, report: CrawlReport) -> None:
             "SELECT pool, domain FROM spent WHERE spender = ? AND day = ?", (spender, day)
         )
     }
-    for spend, up, down, requests in grown:
+    for spend, counts, causes in grown:
         place = spend.pool, spend.domain
         if place not in known and len(known) >= MOST_DOMAINS:
             place = spend.pool, OTHER
         known.add(place)
-        connection.execute(_ADD, (spender, day, *place, up, down, requests))
+        _add_causes(connection, (spender, day, *place), counts, causes)
+        connection.execute(_ADD, (spender, day, *place, *counts))
 
 
-def _growth(spend: DomainSpend, before: list[int] | None) -> tuple[int, int, int]:
-    up, down, requests = before or (0, 0, 0)
-    return spend.up_bytes - up, spend.down_bytes - down, spend.requests - requests
+def packed(spend: DomainSpend) -> str:
+    """Write the causes of an account, pages left out: they are what remains."""
+    return msgspec.json.encode(_told_apart(spend)).decode()
+
+
+def _told_apart(spend: DomainSpend) -> dict[str, Counts]:
+    if not spend.causes:
+        return {UNKNOWN_CAUSE: (spend.up_bytes, spend.down_bytes, spend.requests)}
+    return {
+        one.cause: (one.up_bytes, one.down_bytes, one.requests)
+        for one in spend.causes
+        if one.cause != SpendCause.PAGE
+    }
+
+
+def _growth(spend: DomainSpend, before: Counts, packed_causes: str) -> tuple[Counts, Growth]:
+    counts = _less((spend.up_bytes, spend.down_bytes, spend.requests), before)
+    now = _told_apart(spend)
+    was = msgspec.json.decode(packed_causes, type=dict[str, Counts]) if packed_causes else {}
+    grown = {
+        cause: _less(now.get(cause, _ZERO), was.get(cause, _ZERO)) for cause in now.keys() | was
+    }
+    return counts, {cause: by for cause, by in grown.items() if any(by)}
+
+
+def _less(counts: Counts, before: Counts) -> Counts:
+    return counts[0] - before[0], counts[1] - before[1], counts[2] - before[2]
+
+
+def _add_causes(
+    connection: sqlite3.Connection, place: Place, counts: Counts, causes: Growth
+) -> None:
+    """Add to each cause what it has grown by; pages are what remains of the count.
+
+    What was under way at midnight may turn out on the next day to have another cause than it was
+    booked under: what the new day cannot take back is taken back from the day before.
+    """
+    whole = with_pages(counts, causes)
+    if any(count < 0 for by in whole.values() for count in by):
+        spent = connection.execute(_OF_PLACE.format("spent"), place).fetchone()
+        rows = connection.execute(_OF_PLACE.format("caused"), place).fetchall()
+        today = with_pages(spent[-3:] if spent else _ZERO, {row[4]: row[-3:] for row in rows})
+        causes, earlier = covered(today, whole)
+        spender, day, pool, domain = place
+        _insert_causes(connection, (spender, day - 1, pool, domain), earlier)
+    _insert_causes(connection, place, causes)
+
+
+def _insert_causes(connection: sqlite3.Connection, place: Place, causes: Growth) -> None:
+    for cause, by in causes.items():
+        if cause != SpendCause.PAGE and any(by):
+            connection.execute(_ADD_CAUSE, (*place, cause, *by))
 
 
 def _spender(connection: sqlite3.Connection, key: str, spider: str, crawl: str) -> int:
@@ -92,8 +171,45 @@ def entries(
     connection: sqlite3.Connection, key: str, by: Grouping, since_day: int = 0
 ) -> list[Entry]:
     """Return what was spent since that day, summed as far as its price allows."""
+    if by == "cause":
+        return [
+            Entry(
+                one.cause,
+                one.day,
+                one.pool,
+                one.up_bytes,
+                one.down_bytes,
+                0 if one.cause == SpendCause.TUNNEL else one.requests,
+            )
+            for one in causes(connection, key, since_day, with_domains=False)
+        ]
     rows = connection.execute(_GROUPED.format(field=_FIELDS[by]), (key, since_day))
     return [Entry(*row) for row in rows]
+
+
+def causes(
+    connection: sqlite3.Connection, key: str, since_day: int = 0, *, with_domains: bool = True
+) -> list[CauseEntry]:
+    """Return what each cause took since that day, by domain too or for all of them together."""
+    domain = "{}.domain" if with_domains else "''"
+    spent = connection.execute(
+        _BY_PLACE.format("spent", cause="''", domain=domain.format("spent")), (key, since_day)
+    )
+    caused = connection.execute(
+        _BY_PLACE.format("caused", cause="cause", domain=domain.format("caused")), (key, since_day)
+    )
+    known: dict[tuple[str, int, str], dict[str, Counts]] = {}
+    for _, *place, up, down, requests in spent:
+        known[tuple(place)] = {"": (up, down, requests)}
+    told: dict[tuple[str, int, str], dict[str, Counts]] = {}
+    for cause, *place, up, down, requests in caused:
+        told.setdefault(tuple(place), {})[cause] = (up, down, requests)
+    return [
+        CauseEntry(cause, *place, *counts)
+        for place, whole in known.items()
+        for cause, counts in with_pages(whole[""], told.get(place, {})).items()
+        if any(counts)
+    ]
 
 
 def items(
@@ -124,18 +240,7 @@ def roll_up(connection: sqlite3.Connection, key: str, now: float) -> None:
     ).fetchall()
     for spender, spider in detailed:
         merged = _spender(connection, key, spider, "")
-        rows = connection.execute(
-            "SELECT day, pool, domain, up, down, requests FROM spent WHERE spender = ? AND day < ?",
-            (spender, old),
-        ).fetchall()
-        totals: dict[tuple[int, str], int] = {}
-        for day, pool, _, up, down, _ in rows:
-            totals[day, pool] = totals.get((day, pool), 0) + up + down
-        for day, pool, domain, up, down, requests in rows:
-            small = up + down < totals[day, pool] * _SMALL_SHARE
-            place = OTHER if small else domain
-            connection.execute(_ADD, (merged, day, pool, place, up, down, requests))
-        connection.execute("DELETE FROM spent WHERE spender = ? AND day < ?", (spender, old))
+        _merge(connection, spender, merged, old)
         left = connection.execute("SELECT 1 FROM spent WHERE spender = ? LIMIT 1", (spender,))
         if left.fetchone() is None:
             connection.execute(
@@ -144,3 +249,30 @@ def roll_up(connection: sqlite3.Connection, key: str, now: float) -> None:
                 (spender, merged),
             )
             connection.execute("DELETE FROM spenders WHERE id = ?", (spender,))
+
+
+def _merge(connection: sqlite3.Connection, spender: int, merged: int, old: int) -> None:
+    """Move what a crawl spent before that day to its spider, its small domains together."""
+    rows = connection.execute(
+        "SELECT day, pool, domain, up, down, requests FROM spent WHERE spender = ? AND day < ?",
+        (spender, old),
+    ).fetchall()
+    totals: dict[tuple[int, str], int] = {}
+    for day, pool, _, up, down, _ in rows:
+        totals[day, pool] = totals.get((day, pool), 0) + up + down
+    small = set()
+    for day, pool, domain, up, down, requests in rows:
+        if up + down < totals[day, pool] * _SMALL_SHARE:
+            small.add((day, pool, domain))
+        place = OTHER if (day, pool, domain) in small else domain
+        connection.execute(_ADD, (merged, day, pool, place, up, down, requests))
+    causes = connection.execute(
+        "SELECT day, pool, domain, cause, up, down, requests FROM caused "
+        "WHERE spender = ? AND day < ?",
+        (spender, old),
+    ).fetchall()
+    for day, pool, domain, cause, *counts in causes:
+        place = OTHER if (day, pool, domain) in small else domain
+        connection.execute(_ADD_CAUSE, (merged, day, pool, place, cause, *counts))
+    for table in ("spent", "caused"):
+        connection.execute(f"DELETE FROM {table} WHERE spender = ? AND day < ?", (spender, old))  # noqa: S608 - a name of ours

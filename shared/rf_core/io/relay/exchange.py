@@ -63,7 +63,10 @@ class Exchange:
         """Set out: on a connection that was kept alive, or on a new one."""
         self._ride = ride
         self._tally = Tally(
-            self._relay.meter, ride.credential.pool, domain_of(self.target) or self.target
+            self._relay.meter,
+            ride.credential.pool,
+            domain_of(self.target) or self.target,
+            self.asked.flight or None,
         )
         self._relay.meter.exchanges += 1
         self._waiting.insert(0, self.asked.head(self._relay.authorization_of(ride)))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _DRAIN_BYTES: Final = 64 * 1024
 _EARLY_BYTES: Final = 64 * 1024
+_TLS_HANDSHAKE: Final = 22
 
 
 class Tunnel(GatewaySocket):
@@ -48,13 +49,20 @@ class Tunnel(GatewaySocket):
         self._drained = 0
         self._moved = False
         self._has_heard = False
+        self._has_greeted = False
+        self._says_hello = False
         self.is_open = False
         self.is_over = False
 
     def start(self, ride: Ride) -> None:
         """Set out for the gateway."""
         self._ride = ride
-        self._tally = Tally(self._relay.meter, ride.credential.pool, self._domain)
+        self._tally = Tally(
+            self._relay.meter,
+            ride.credential.pool,
+            self._domain,
+            (ride.handle, self.target.lower()),
+        )
         self._relay.spawn(self._loop.create_task(self._connect(ride)))
 
     async def _connect(self, ride: Ride) -> None:
@@ -109,8 +117,10 @@ class Tunnel(GatewaySocket):
         self._tally.down(self.unread())
         if not self.is_open:
             self._gateway_hung_up()
-        elif not self._gateway_done:
-            self._note_silence()
+        else:
+            self._tally.tunnel_ends()
+            if not self._gateway_done:
+                self._note_silence()
         leg, self._leg = self._leg, None
         if leg is not None:
             leg.abort() if exc else leg.hang_up()
@@ -133,6 +143,8 @@ class Tunnel(GatewaySocket):
         """Pass on the client's bytes, or keep them until the tunnel stands."""
         if self.is_open:
             self._moved = True
+            if not self._has_greeted:
+                self._greet(data)
             self._send(data)
             return
         self._early.append(bytes(data))
@@ -186,8 +198,7 @@ class Tunnel(GatewaySocket):
 
     def _stand(self, rest: bytes) -> None:
         self._cancel_timer()
-        self._tally.bill()
-        self._relay.meter.tunnels += 1
+        self._tally.tunnel_stands()
         self.is_open = True
         if self._leg is None:
             self._finish()
@@ -195,9 +206,24 @@ class Tunnel(GatewaySocket):
         self._has_heard = bool(rest)
         self._leg.write(_ESTABLISHED + rest)
         if self._early:
+            self._greet(self._early[0])
             self._send(b"".join(self._early))
             self._early.clear()
         self._leg.resume_reading()
+
+    def _greet(self, data: memoryview | bytes) -> None:
+        """Before the client speaks for the second time TLS stands; without TLS, before the first.
+
+        Its hello and all of the server's answer are behind it then (RFC 8446, 2).
+        """
+        if not self._says_hello:
+            self._says_hello = data[0] == _TLS_HANDSHAKE
+            if self._says_hello:
+                return
+        elif not self._has_heard:
+            return
+        self._has_greeted = True
+        self._tally.handshake_done()
 
     def _refused_by_gateway(self) -> None:
         head = self._head

@@ -9,8 +9,12 @@ from typing import Final
 from rf_core.lanes import Credential
 from rf_core.refusals import REFUSAL_HEADER, Refusal, lower_names
 
+FLIGHT_HEADER: Final = "Proxy-Flight"
+"""Says which of a crawl's requests a plain one is; for the relay alone."""
+
 HEAD_LIMIT: Final = 64 * 1024
 
+_FLIGHT: Final = FLIGHT_HEADER.lower().encode()
 _EVERYDAY: Final = frozenset(
     {b"200", b"201", b"203", b"206", b"301", b"302", b"303", b"307", b"308"}
 )
@@ -81,6 +85,7 @@ class Asked:
 
     Attributes:
         authorization: The value of `Proxy-Authorization`, or b"".
+        flight: That of `Proxy-Flight`, or b"".
         chunked: Whether its body comes in chunks.
         has_body: Whether there is one.
     """
@@ -89,6 +94,7 @@ class Asked:
     method: bytes = b""
     version: bytes = b"1.1"
     authorization: bytes = field(default=b"", repr=False)
+    flight: bytes = b""
     chunked: bool = False
     has_body: bool = False
     keeps_alive: bool = True
@@ -101,6 +107,9 @@ class Asked:
             self.authorization = value
             return
         if lower == b"proxy-connection":
+            return
+        if lower == _FLIGHT:
+            self.flight = value
             return
         if lower == b"content-length":
             self.has_body = self.has_body or value != b"0"
