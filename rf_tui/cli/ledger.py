@@ -1,4 +1,4 @@
-"""`rf ledger`: what was spent, by spider, domain, pool, crawl or day; `explain` doubts it."""
+"""`rf ledger`: what was spent, by whom, where and why; `explain` doubts it, `waste` minds it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from rf_tui.cli.opening import json_option, profile_option, with_session
 from rf_tui.cli.output import is_for_a_person, print_json, print_rows
 from rf_tui.cli.table import Column
 from rf_tui.cli.teaching import taught
+from rf_tui.cli.waste import Shape, told_waste
 
 _HEADINGS: Final = (
     "bytes",
@@ -57,9 +58,13 @@ class Since(click.ParamType[int]):
     ("rf ledger --by domain --since 7d", "where to, in the last seven days"),
     ("rf ledger --by day --csv > november.csv", "for a spreadsheet"),
     ("rf ledger --json | jq .total_bytes", "all that was ever counted here"),
+    ("rf ledger --by cause --spider books", "pages, retries, pictures, bans, …"),
+    ("rf ledger waste --since 7d", "which line would have saved how much?"),
     ("rf ledger explain", "did the provider take just that?"),
 )
-@click.argument("explain", required=False, type=click.Choice(["explain"]), metavar="[explain]")
+@click.argument(
+    "doubt", required=False, type=click.Choice(["explain", "waste"]), metavar="[explain|waste]"
+)
 @profile_option
 @json_option
 @click.option(
@@ -70,14 +75,16 @@ class Since(click.ParamType[int]):
     help="What the rows are.",
 )
 @click.option("--since", type=Since(), metavar="DAY", help="7d, today, or a day: 2026-11-01.")
+@click.option("--spider", metavar="NAME", help="Of this spider alone.")
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated, with headings.")
 def ledger(
     *,
-    explain: str | None,
+    doubt: str | None,
     profile: str | None,
     as_json: bool,
     by: Grouping,
     since: int | None,
+    spider: str | None,
     as_csv: bool,
 ) -> int:
     """What crawls of this machine have spent, to the byte. Makes no call.
@@ -86,20 +93,26 @@ def ledger(
 
     With `explain` it compares that with what the provider took, by the balances that were read
     here: clean, overhead, foreign or inconclusive. Foreign ends with exit code 3.
+
+    With `waste` it sums what was spent on anything but pages, and says which line of settings.py
+    would have saved how much of that.
     """
     if as_json and as_csv:
         raise click.UsageError("Take one of --json and --csv.")
-    if explain:
+    if doubt == "explain":
         return explained(profile, as_json=as_json)
+    if doubt == "waste":
+        shape: Shape = "json" if as_json else "csv" if as_csv else "rows"
+        return told_waste(profile, since=since, spider=spider, shape=shape)
 
     async def ask(session: Session) -> None:
         day = since or 0
         read = session.state.read
         rows = summed(
-            await read(spending.entries, session.key, by, day),
+            await read(spending.entries, session.key, by, day, spider),
             session.settings.prices,
             by=by,
-            items=await read(spending.items, session.key, by, day),
+            items=await read(spending.items, session.key, by, day, spider),
         )
         if as_json:
             print_json(_document(rows, by, since))

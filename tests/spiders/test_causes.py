@@ -1,5 +1,7 @@
 """Why the bytes of real crawls went: causes sum to the gateway's count, and are the right ones."""
 
+import csv
+import io
 import json
 
 import pytest
@@ -7,6 +9,8 @@ from support.crawls import ADDON, crawl, environment, every_handler
 from support.invoking import invoke
 
 from rf_core.causes import SpendCause
+from rf_core.units import GIGABYTE
+from rf_tui.cli.json_keys import JSON_KEYS
 
 ERRANDS = """
 class Errands(scrapy.Spider):
@@ -114,3 +118,31 @@ def test_in_tunnels_causes_sum_to_the_gateways_count(run, sandbox, tmp_path, han
     assert {row["name"]: row["bytes"] for row in ledger["rows"]} == causes
     assert ledger["total_bytes"] == outcome.stats["rf/spent_bytes"]
     assert ledger["total_requests"] == outcome.stats["rf/requests/proxied"]
+
+
+def test_what_would_have_been_saved_is_said_with_the_line_that_saves_it(run, sandbox, tmp_path):
+    (tmp_path / "config.toml").write_text("[[prices]]\nper_gb = 1000\n")
+    causes = causes_of(run(sandbox.site_http))
+
+    def rf(*args, **more):
+        return invoke(tmp_path, sandbox, "ledger", *args, **more)
+
+    found = json.loads(rf("waste", "--json").stdout)
+    rows = {row["cause"]: row for row in found["rows"]}
+    assert {name: row["bytes"] for name, row in rows.items()} == causes
+    media = rows["media"]
+    assert (media["setting"], media["certainty"]) == ('RF_MEDIA = "off"', "exactly")
+    assert (media["saves_bytes"], media["requests"]) == (causes["media"], 1)
+    assert media["saves_cost"] == pytest.approx(1_000 * causes["media"] / GIGABYTE)
+    assert media["domains"][0]["domain"] == "pictures.localhost"
+    assert rows["page"]["setting"] is None
+    shown = {f"rows[].{name}" for name in media if name != "domains"} | {"since", "total_bytes"}
+    shown |= {"rows[].domains[].domain", "rows[].domains[].bytes"}
+    assert shown == set(JSON_KEYS["ledger waste"])
+
+    table = {row["cause"]: row for row in csv.DictReader(io.StringIO(rf("waste", "--csv").stdout))}
+    assert {name: int(row["bytes"]) for name, row in table.items()} == causes
+    assert 'RF_MEDIA = "off"' in rf("waste", terminal=True).stdout
+    assert json.loads(rf("waste", "--json", "--spider", "nobody").stdout)["rows"] == []
+    by_spider = json.loads(rf("--json", "--by", "cause", "--spider", "errands").stdout)
+    assert by_spider["total_bytes"] == sum(causes.values())

@@ -31,6 +31,8 @@ MOST_DOMAINS: Final = 500
 Place: TypeAlias = tuple[int, int, str, str]
 """Spender, day, pool and domain: whose row it is."""
 
+_Place: TypeAlias = tuple[int, str, int, str]
+
 _DETAILED_DAYS: Final = 35
 _SMALL_SHARE: Final = 0.001
 
@@ -55,13 +57,17 @@ _FIELDS: Final = {
 _GROUPED: Final = (
     "SELECT {field}, spent.day, spent.pool, SUM(spent.up), SUM(spent.down), SUM(spent.requests) "
     "FROM spenders JOIN spent ON spent.spender = spenders.id "
-    "WHERE spenders.key = ? AND spent.day >= ? GROUP BY 1, 2, 3"
+    "WHERE spenders.key = ? AND spent.day >= ? AND (? IS NULL OR spenders.spider = ?) "
+    "GROUP BY 1, 2, 3"
 )
 _BY_PLACE: Final = (
-    "SELECT {cause}, {domain}, day, pool, SUM(up), SUM(down), SUM(requests) "
+    "SELECT {crawl}, {domain}, day, pool, {cause}, SUM(up), SUM(down), SUM(requests) "
     "FROM spenders JOIN {0} ON {0}.spender = spenders.id "
-    "WHERE spenders.key = ? AND day >= ? GROUP BY 1, 2, 3, 4"
+    "WHERE spenders.key = ? AND day >= ? AND (? IS NULL OR spenders.spider = ?) "
+    "GROUP BY 1, 2, 3, 4, 5"
 )
+_TOGETHER: Final = {"crawl": "0", "domain": "''"}
+_IN_DETAIL: Final = {"crawl": "spenders.id", "domain": "domain"}
 
 
 def book(connection: sqlite3.Connection, key: str, report: CrawlReport) -> None:
@@ -168,7 +174,11 @@ def _spender(connection: sqlite3.Connection, key: str, spider: str, crawl: str) 
 
 
 def entries(
-    connection: sqlite3.Connection, key: str, by: Grouping, since_day: int = 0
+    connection: sqlite3.Connection,
+    key: str,
+    by: Grouping,
+    since_day: int = 0,
+    spider: str | None = None,
 ) -> list[Entry]:
     """Return what was spent since that day, summed as far as its price allows."""
     if by == "cause":
@@ -181,47 +191,59 @@ def entries(
                 one.down_bytes,
                 0 if one.cause == SpendCause.TUNNEL else one.requests,
             )
-            for one in causes(connection, key, since_day, with_domains=False)
+            for one in causes(connection, key, since_day, spider)
         ]
-    rows = connection.execute(_GROUPED.format(field=_FIELDS[by]), (key, since_day))
+    rows = connection.execute(_GROUPED.format(field=_FIELDS[by]), (key, since_day, spider, spider))
     return [Entry(*row) for row in rows]
 
 
 def causes(
-    connection: sqlite3.Connection, key: str, since_day: int = 0, *, with_domains: bool = True
+    connection: sqlite3.Connection,
+    key: str,
+    since_day: int = 0,
+    spider: str | None = None,
+    *,
+    in_detail: bool = False,
 ) -> list[CauseEntry]:
-    """Return what each cause took since that day, by domain too or for all of them together."""
-    domain = "{}.domain" if with_domains else "''"
-    spent = connection.execute(
-        _BY_PLACE.format("spent", cause="''", domain=domain.format("spent")), (key, since_day)
-    )
-    caused = connection.execute(
-        _BY_PLACE.format("caused", cause="cause", domain=domain.format("caused")), (key, since_day)
-    )
-    known: dict[tuple[str, int, str], dict[str, Counts]] = {}
-    for _, *place, up, down, requests in spent:
-        known[tuple(place)] = {"": (up, down, requests)}
-    told: dict[tuple[str, int, str], dict[str, Counts]] = {}
-    for cause, *place, up, down, requests in caused:
-        told.setdefault(tuple(place), {})[cause] = (up, down, requests)
+    """Return what each cause took since that day.
+
+    Args:
+        in_detail: Each crawl's to each domain by itself, and not all of them together.
+    """
+    of = _IN_DETAIL if in_detail else _TOGETHER
+    asked = (key, since_day, spider, spider)
+    whole: dict[_Place, Counts] = {}
+    for crawl, domain, day, pool, _, up, down, requests in connection.execute(
+        _BY_PLACE.format("spent", cause="''", **of), asked
+    ):
+        whole[crawl, domain, day, pool] = up, down, requests
+    told: dict[_Place, Growth] = {}
+    for crawl, domain, day, pool, cause, up, down, requests in connection.execute(
+        _BY_PLACE.format("caused", cause="cause", **of), asked
+    ):
+        told.setdefault((crawl, domain, day, pool), {})[cause] = up, down, requests
     return [
-        CauseEntry(cause, *place, *counts)
-        for place, whole in known.items()
-        for cause, counts in with_pages(whole[""], told.get(place, {})).items()
+        CauseEntry(cause, place[1], place[2], place[3], *counts)
+        for place, sums in whole.items()
+        for cause, counts in with_pages(sums, told.get(place, {})).items()
         if any(counts)
     ]
 
 
 def items(
-    connection: sqlite3.Connection, key: str, by: Grouping, since_day: int = 0
+    connection: sqlite3.Connection,
+    key: str,
+    by: Grouping,
+    since_day: int = 0,
+    spider: str | None = None,
 ) -> dict[str, int]:
     """Return how many items crawls that spent something since then have made, in all."""
     if by not in {"spider", "crawl"}:
         return {}
     rows = connection.execute(
         f"SELECT {_FIELDS[by]}, SUM(items) FROM spenders WHERE key = ? AND id IN "  # noqa: S608 - a name of ours
-        "(SELECT spender FROM spent WHERE day >= ?) GROUP BY 1",
-        (key, since_day),
+        "(SELECT spender FROM spent WHERE day >= ?) AND (? IS NULL OR spider = ?) GROUP BY 1",
+        (key, since_day, spider, spider),
     )
     return dict(rows.fetchall())
 
