@@ -20,7 +20,7 @@ from rf_tui.handy import Places
 from rf_tui.keys import KEYS, Key
 from rf_tui.layout import Picture
 from rf_tui.screens.help import HelpScreen
-from rf_tui.view import Looks, picture
+from rf_tui.view import Looks, charted_seconds, picture
 from rf_tui.widgets.canvas import Canvas
 from rf_tui.widgets.filter_line import FilterLine
 from rf_tui.widgets.tab_line import TabLine
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _STEERING: Final = frozenset(
     {
         "move", "next_panel", "open", "step_back", "filter", "sort", "targeting", "alerts",
-        "requests",
+        "requests", "zoom", "shift",
         "generate", "seek", "faster", "copy", "export", "mask", "account",
     }
 )  # fmt: skip
@@ -146,6 +146,16 @@ class MonitorApp(Acting):
     def action_targeting(self) -> None:
         """Show what an order may name."""
         self._go(self._where.went("targeting"))
+
+    def action_zoom(self, step: int) -> None:
+        """Show a shorter time in the charts, or a longer one."""
+        whole = charted_seconds(self.snapshot, self._where)
+        self._go(self._where.reaching(self._where.reach.zoomed(step, whole)))
+
+    def action_shift(self, step: int) -> None:
+        """Show what was before in the charts, or what came later."""
+        whole = charted_seconds(self.snapshot, self._where)
+        self._go(self._where.reaching(self._where.reach.shifted(step, whole)))
 
     def action_requests(self) -> None:
         """Show the calls of the API."""

@@ -1,11 +1,10 @@
-"""Small honest charts in block characters: a bar, a trend, a step chart with labelled ends."""
+"""Small honest charts in block characters: a bar, a trend."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-_EIGHTHS = " ▁▂▃▄▅▆▇█"
+EIGHTHS = " ▁▂▃▄▅▆▇█"
 _LEFT_EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
@@ -24,7 +23,7 @@ def trend(values: Sequence[float], width: int) -> str:
     top = max(shown, default=0.0)
     if top <= 0:
         return " " * width
-    columns = (_EIGHTHS[max(1, round(max(value, 0.0) / top * 8))] for value in shown)
+    columns = (EIGHTHS[max(1, round(max(value, 0.0) / top * 8))] for value in shown)
     return "".join(columns).rjust(width)
 
 
@@ -44,38 +43,3 @@ def sampled(
             at += 1
         values.append(points[at][1])
     return values
-
-
-@dataclass(frozen=True, slots=True)
-class StepChart:
-    """Rows of a chart, top first, and the values its top and bottom edges stand for."""
-
-    rows: tuple[str, ...]
-    low: float
-    high: float
-
-
-def step_chart(
-    points: Sequence[tuple[float, float]], *, width: int, height: int, until: float
-) -> StepChart:
-    """Draw a value that holds until the next reading, over the time the readings span.
-
-    The axis starts at zero, or where it leaves out less than nine tenths of the highest value: a
-    change of a thousandth never fills the chart, and the edges are there to be labelled.
-    """
-    if not points or width < 1 or height < 1:
-        return StepChart((" " * max(width, 0),) * max(height, 0), 0.0, 0.0)
-    values = [value for _, value in points]
-    high = max(*values, 1.0)
-    low = 0.0 if min(values) < high * 0.9 else high * 0.9
-    begin = points[0][0]
-    span = max(until - begin, 1e-9)
-    columns = [
-        round(min(max((value - low) / (high - low), 0.0), 1.0) * height * 8)
-        for value in sampled(points, width, until=begin + span)
-    ]
-    rows = tuple(
-        "".join(_EIGHTHS[min(max(eighths - row * 8, 0), 8)] for eighths in columns)
-        for row in range(height - 1, -1, -1)
-    )
-    return StepChart(rows, low, high)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 
@@ -49,6 +50,10 @@ KEYS: Final = (
         False,
     ),
     Key("monitor.targeting", "t", "targeting", "Targeting", "what an order may name today"),
+    Key("monitor.closer", "plus,right_square_bracket", "zoom(1)", "Zoom", "a shorter time", False),
+    Key("monitor.farther", "minus,left_square_bracket", "zoom(-1)", "Zoom", "a longer one", False),
+    Key("monitor.earlier", "left,comma", "shift(-1)", "Earlier", "what was before", False),
+    Key("monitor.later", "right,full_stop", "shift(1)", "Later", "of what came after that", False),
     Key("monitor.requests", "l", "requests", "Requests", "the calls of the API, the last first"),
     Key("monitor.generate", "g", "generate", "Generate", "order credentials; asks before it sends"),
     Key(
@@ -125,11 +130,22 @@ GENERATOR_KEYS: Final = (
 """Those of the generator, which has letters for itself while somebody writes."""
 
 
+def beside(keys: Sequence[Key], others: Sequence[Key]) -> tuple[Key, ...]:
+    """Put two tables together; a key that is in both means what the second one says."""
+    taken = {name for key in others for name in key.keys.split(",")}
+    kept = [
+        replace(key, keys=",".join(name for name in key.keys.split(",") if name not in taken))
+        for key in keys
+    ]
+    return (*(key for key in kept if key.keys), *others)
+
+
 def spoken(keys: str) -> str:
     """Write a binding's keys for a person."""
     names = {
         "question_mark": "?", "space": "Space", "f1": "F1", "slash": "/", "escape": "Esc",
         "left": "←", "right": "→", "shift+left": "Shift+←", "shift+right": "Shift+→",
+        "right_square_bracket": "]", "left_square_bracket": "[", "comma": ",", "full_stop": ".",
         "plus": "+", "minus": "-", "less_than_sign": "<", "greater_than_sign": ">",
         "enter": "Enter", "tab": "Tab", "up": "↑", "down": "↓",
         "home": "Home", "end": "End", "shift+tab": "Shift+Tab",

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Final
 
 from rf_core.snapshot import CrawlReport, DomainState, PoolState, Snapshot
 from rf_tui.amounts import amount_cells, format_bytes, format_rate, rate_cells
-from rf_tui.cells import Line, Span, Style, fit, width_of
-from rf_tui.charts import bar, sampled, step_chart, trend
+from rf_tui.balance_chart import points_of
+from rf_tui.cells import Line, Span, Style, width_of
+from rf_tui.charts import bar, sampled, trend
 from rf_tui.tables import Column, table
 from rf_tui.words import (
-    brief_seconds,
     count,
     crawl_age,
     crawl_state,
@@ -28,7 +27,6 @@ _LOW: Final = 0.1
 _SHORTEST_NAME: Final = 14
 _WIDEST_BAR: Final = 24
 _WIDEST_TREND: Final = 32
-_AXIS: Final = 12
 
 
 def pools_panel(snapshot: Snapshot, width: int, sorted_by: str = "") -> list[Line]:
@@ -95,16 +93,8 @@ def _share_bar(pool: PoolState, cells: int) -> Span:
     return Span(bar(_share(pool), cells), _level(pool) or "good")
 
 
-def _points(pool: PoolState, seen_at: float) -> list[tuple[float, float]]:
-    """The readings, and what is left now by both meters."""
-    points = [(at, float(balance)) for at, balance in pool.history]
-    if pool.left_bytes is not None:
-        points.append((max([seen_at, *(at for at, _ in points[-1:])]), float(pool.left_bytes)))
-    return points
-
-
 def _trend(pool: PoolState, seen_at: float, cells: int) -> Span:
-    points = _points(pool, seen_at)
+    points = points_of(pool, seen_at)
     return Span(trend(sampled(points, cells), cells) if points else "", "dim")
 
 
@@ -201,34 +191,5 @@ def watched(snapshot: Snapshot) -> list[PoolState]:
     """Pools whose balance has moved, the busiest first; one that has not, if all stand still."""
     drawn = [pool for pool in snapshot.pools if len(pool.history) > 1]
     drawn.sort(key=lambda pool: (-pool.drain.bytes_per_second, -pool.history[-1][0]))
-    moving = [pool for pool in drawn if len({left for _, left in _points(pool, 0.0)}) > 1]
+    moving = [pool for pool in drawn if len({left for _, left in points_of(pool, 0.0)}) > 1]
     return moving or drawn[:1]
-
-
-def chart_panel(pool: PoolState, seen_at: float, width: int, height: int) -> list[Line]:
-    """A pool's balance over the time it has been watched: a heading and `height - 1` rows."""
-    points = _points(pool, seen_at)
-    begin, end = points[0][0], points[-1][0]
-    drawn = step_chart(points, width=max(1, width - _AXIS - 2), height=height - 1, until=end)
-    over = f"  over {brief_seconds(end - begin)}"
-    name = fit(pool.id, min(width_of(pool.id), max(4, width - 30)))
-    lines: list[Line] = [
-        (Span(f" BALANCE of {name}", "head"), Span(over, "dim")),
-    ]
-    above = " " * len(drawn.rows[0])
-    for number, row in enumerate(drawn.rows):
-        edge = format_bytes(drawn.high, pool.id) if not number else ""
-        if number == len(drawn.rows) - 1:
-            edge = format_bytes(drawn.low, pool.id)
-        lines.append((Span(f" {edge:>{_AXIS - 1}} ", "dim"), *_shaded(row, above)))
-        above = row
-    return lines
-
-
-def _shaded(row: str, above: str) -> Line:
-    """The upper edge of the area is bright, what lies below it is not."""
-    cells = zip(row, above, strict=True)
-    return tuple(
-        Span("".join(cell for cell, _ in run), "fill" if inside else "good")
-        for inside, run in groupby(cells, key=lambda cell: cell[1] != " ")
-    )

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Literal
 
+from rf_tui.reach import Reach
+
 Panel = Literal["pools", "crawls", "domains", "alerts", "requests"]
 Page = Literal["overview", "pool", "crawl", "domain", "targeting", "alerts", "requests"]
 
@@ -56,11 +58,13 @@ class Whereabouts:
     Attributes:
         filter: Text that rows must hold; with `!` before it, text that they must not hold.
         sorts: Panel → how it is sorted, for those that are not in their first order.
+        reach: Which stretch of time charts show.
     """
 
     trail: tuple[Place, ...] = (Place(),)
     filter: str = ""
     sorts: Mapping[Panel, str] = field(default_factory=lambda: MappingProxyType({}))
+    reach: Reach = field(default_factory=Reach)
 
     @property
     def here(self) -> Place:
@@ -114,6 +118,10 @@ class Whereabouts:
     def filtered(self, text: str) -> Whereabouts:
         """List only rows that hold that text."""
         return replace(self, filter=text)
+
+    def reaching(self, reach: Reach) -> Whereabouts:
+        """Show another stretch of time."""
+        return replace(self, reach=reach)
 
     def sorted_anew(self, panel: Panel) -> Whereabouts:
         """Sort a panel by its next order."""

@@ -8,7 +8,7 @@ from textual.binding import BindingType
 
 from rf_tui.app import MonitorApp
 from rf_tui.guest import bindings
-from rf_tui.keys import KEYS, REPLAY_KEYS, Key
+from rf_tui.keys import KEYS, REPLAY_KEYS, Key, beside
 from rf_tui.replay import Replay
 
 
@@ -20,7 +20,7 @@ class ReplayApp(MonitorApp):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(REPLAY_KEYS)
-    keys: ClassVar[tuple[Key, ...]] = (*KEYS, *REPLAY_KEYS)
+    keys: ClassVar[tuple[Key, ...]] = beside(KEYS, REPLAY_KEYS)
 
     def __init__(self, replay: Replay, *, interval: float | None = 0.5) -> None:
         super().__init__(replay, interval=interval, clock=replay.now)

@@ -16,6 +16,7 @@ from rf_core.snapshot import Finding, PoolState, Snapshot
 from rf_core.units import format_seconds
 from rf_tui.alerts_page import alerts_page
 from rf_tui.amounts import Amounts, printing
+from rf_tui.balance_chart import chart_panel, whole_seconds
 from rf_tui.cells import Line, Span, Style, clip, pad, width_of
 from rf_tui.layout import (
     Picture,
@@ -34,8 +35,9 @@ from rf_tui.pages import (
     pool_page,
     targeting_page,
 )
-from rf_tui.panels import chart_panel, watched
+from rf_tui.panels import watched
 from rf_tui.places import Place, Whereabouts
+from rf_tui.reach import Reach
 from rf_tui.requests_page import requests_page
 from rf_tui.slots import windows_panel
 from rf_tui.tables import first_that_fits
@@ -123,16 +125,16 @@ def _picture(snapshot: Snapshot, width: int, height: int | None, looks: Looks) -
     cells = _TABLES if is_wide else width
     is_roomy = width >= _ROOMY[0] and height >= _ROOMY[1]
     sections = chosen(_page(snapshot, cells, looks.where, is_roomy=is_roomy), row)
-    pools = _drawn(snapshot, looks.where.here)
+    pools, reach = _drawn(snapshot, looks.where.here), looks.where.reach
     if is_wide:
-        charts = _charts(pools, snapshot.taken_at, width - _TABLES - 3, room - 2)
+        charts = _charts(pools, snapshot.taken_at, width - _TABLES - 3, room - 2, reach)
         body = _beside(stacked(sections, room, row), charts, room)
     else:
         needed = sum(len(one.lines) + 1 for one in sections)
         left = room - needed - 2 if height >= _TALL else 0
         if looks.where.here.page == "pool" and left < _LOWEST_CHART <= room // 3:
             left = _LOWEST_CHART
-        charts = _charts(pools, snapshot.taken_at, width, left)
+        charts = _charts(pools, snapshot.taken_at, width, left, reach)
         body = stacked(sections, room - len(charts) - (1 if charts else 0), row)
         body = [*body, Placed(), *map(Placed, charts)] if charts else body
     lines = [*map(Placed, top), *([Placed()] if room > len(body) else []), *body]
@@ -193,13 +195,21 @@ def _drawn(snapshot: Snapshot, here: Place) -> list[PoolState]:
     return []
 
 
-def _charts(pools: Sequence[PoolState], seen_at: float, width: int, room: int) -> list[Line]:
+def charted_seconds(snapshot: Snapshot, where: Whereabouts) -> float:
+    """How long what is charted has been watched."""
+    at = snapshot.taken_at
+    return max([0.0, *(whole_seconds(pool, at) for pool in _drawn(snapshot, where.here))])
+
+
+def _charts(
+    pools: Sequence[PoolState], seen_at: float, width: int, room: int, reach: Reach
+) -> list[Line]:
     """As many charts, one below the other, as there is room for."""
     number = min(len(pools), (room + 1) // (_LOWEST_CHART + 1))
     if number < 1:
         return []
     each = min(_HIGHEST_CHART, (room + 1) // number - 1)
-    drawn = [chart_panel(pool, seen_at, width, each) for pool in pools[:number]]
+    drawn = [chart_panel(pool, seen_at, width, each, reach) for pool in pools[:number]]
     return [line for chart in drawn for line in (*chart, ())][:-1]
 
 
