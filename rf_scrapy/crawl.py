@@ -23,6 +23,7 @@ from rf_scrapy import compat
 from rf_scrapy.budgets import budget_name
 from rf_scrapy.causes import Causes
 from rf_scrapy.components import Component
+from rf_scrapy.control import Control
 from rf_scrapy.flights import Flight, Flights
 from rf_scrapy.parking import Parking
 from rf_scrapy.settings import CrawlSettings, read_settings, take_key, unknown_settings
@@ -66,6 +67,7 @@ class Crawl:
             floor_bytes=self.settings.floor,
             reached=self.at_cap,
         )
+        self.control: Control = Control(self)
         self.telemetry: Telemetry = Telemetry(self)
         self.relay: Relay | None = None
         self.verdicts: Counter[str] = Counter()
@@ -177,6 +179,11 @@ class Crawl:
             return
         logger.error("Pool %s has no balance left.", pool)
         self.stop(reason)
+
+    @property
+    def dry_pool(self) -> str:
+        """The pool that the whole crawl waits for until it is topped up, or ""."""
+        return self.supply.pool if self.top_ups.is_waiting else ""
 
     async def kept(self, request: Request) -> Request:
         """Keep a request that this crawl will not send: a JOBDIR has it for the next."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from scrapy import signals
 from scrapy.exceptions import NotConfigured
 
+from rf_core.control import STOPPED
 from rf_core.costs import cost_line
 from rf_core.errors import ResiFactoryError, SettingsError, StateError
 from rf_core.verdicts import of_error
@@ -38,6 +39,7 @@ FINISH_REASONS: Final[Mapping[str, str]] = {
     "rf_balance_exhausted": "The gateway said that the pool is empty.",
     "rf_budget_spent": "The next request would, or did, reach beyond `RF_BUDGET`.",
     "rf_floor_reached": "The next request would, or did, reach below `RF_FLOOR`.",
+    STOPPED: "Somebody told it to stop: `rf crawls stop`, or the monitor.",
 }
 """Why a crawl of ours ends by itself."""
 
@@ -162,6 +164,7 @@ class CrawlReporter:
             self._crawl.sweep()
             write_stats(self._crawl)
             try:
+                await self._crawl.control.heed()
                 await self._crawl.telemetry.publish()
                 await self._crawl.guard.renew(is_tick=True)
             except StateError as error:

@@ -148,7 +148,7 @@ class ProxyMiddleware:
 
     def _with_proxy(self, request: Request) -> Awaitable[Request | None] | None:
         crawl = self._crawl
-        if crawl.top_ups.is_waiting:
+        if crawl.control.is_paused or crawl.top_ups.is_waiting:
             return crawl.again(request, GLANCE_SECONDS)
         parts = urlparse_cached(request)
         domain = (parts.hostname or "").lower()

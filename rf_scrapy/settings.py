@@ -295,6 +295,14 @@ SETTINGS: Final = (
         _flag,
         "Publish this crawl to the local state for the monitor.",
     ),
+    Setting(
+        "RF_CONTROL",
+        "control",
+        True,
+        _flag,
+        "Whether `rf crawls` and the monitor of the same user may pause, resume and stop it, and "
+        "lower its budget; nothing else, and not without `RF_TELEMETRY`.",
+    ),
 )
 
 META_NOT_YET: Final = frozenset(
@@ -346,6 +354,7 @@ class CrawlSettings:
     base_url: str | None
     store: str | None
     telemetry: bool
+    control: bool
 
 
 def read_settings(settings: BaseSettings) -> CrawlSettings:

@@ -102,6 +102,7 @@ STATS: Final = (
         "Times a pool was waited for, empty or at its floor",
         lambda c: c.top_ups.pauses,
     ),
+    Stat("rf/control", "Orders of `rf crawls` it has done", lambda c: c.control.obeyed),
     Stat("rf/tunnels", "CONNECT tunnels that were opened", lambda c: c.meter.tunnels),
     Stat(
         "rf/replays",

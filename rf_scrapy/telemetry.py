@@ -60,6 +60,8 @@ class Telemetry:
             unbilled_bytes=crawl.meter.unbilled_bytes,
             requests=sum(spend.requests for spend in crawl.meter.spends.values()),
             pending_requests=0 if finished else compat.pending_requests(crawler),
+            paused=self._paused(),
+            budget_bytes=crawl.guard.limit_bytes,
             items=crawler.stats.get_value("item_scraped_count", 0),
             direct_requests=crawl.direct.total(),
             failures=dict(crawl.verdicts),
@@ -76,6 +78,12 @@ class Telemetry:
                 if until > moment and not finished
             },
         )
+
+    def _paused(self) -> str:
+        crawl = self._crawl
+        if crawl.control.is_paused:
+            return "asked to"
+        return f"waits for a top-up of {crawl.dry_pool}" if crawl.dry_pool else ""
 
     def _bytes_per_second(self, moment: float, total: int) -> float:
         self._samples = [s for s in self._samples if moment - s[0] <= _RATE_SECONDS]

@@ -74,7 +74,8 @@ class TopUps:
             return
         logger.info("Pool %s was topped up: the crawl goes on.", pool)
         crawl.supply.begin_anew()
-        compat.unpause(crawl.crawler)
+        if not crawl.control.is_paused:
+            compat.unpause(crawl.crawler)
 
     def _note(self, pool: str, error: ResiFactoryError) -> None:
         self._crawl.note(of_error(error))

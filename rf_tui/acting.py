@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from rf_core.snapshot import Alert
+from functools import partial
+
+from rf_core.snapshot import Alert, CrawlReport
 from rf_core.snapshot_source import Hands
 from rf_tui.alerts_page import place_of
 from rf_tui.places import Row
+from rf_tui.screens.control import ControlScreen, Wanted
 from rf_tui.watching import Watching
 
 
@@ -35,3 +38,31 @@ class Acting(Watching):
             self._go(self._where.entered(row))
         else:
             self._go(self._where.went("pool", self.snapshot.alerts[place].pool))
+
+    def action_control(self) -> None:
+        """Ask what the crawl that is shown or chosen is to be told."""
+        hands, crawl = self._desk.doing, self._crawl_meant()
+        if hands is None:
+            self._say("Nothing can be told from here.", wrong=True)
+        elif crawl is None:
+            self._say("Choose a crawl first: ↓ or a click does, or open its page.", wrong=True)
+        elif crawl.finished_at is not None:
+            self._say("It has ended.", wrong=True)
+        else:
+            self.push_screen(
+                ControlScreen(crawl, self.amounts), partial(self._told, hands, crawl.id)
+            )
+
+    def _crawl_meant(self) -> CrawlReport | None:
+        here = self._where.here
+        row = here.chosen
+        id_ = row.key if row is not None and row.panel == "crawls" else here.subject
+        return next((crawl for crawl in self.snapshot.crawls if crawl.id == id_), None)
+
+    def _told(self, hands: Hands, crawl: str, wanted: Wanted | None) -> None:
+        if wanted is not None:
+            self.run_worker(self._tell(hands, crawl, wanted), group="control")
+
+    async def _tell(self, hands: Hands, crawl: str, wanted: Wanted) -> None:
+        self._say(await hands.tell(crawl, wanted.verb, wanted.limit_bytes))
+        self._look()

@@ -32,7 +32,7 @@ _STEERING: Final = frozenset(
     {
         "move", "next_panel", "open", "step_back", "filter", "sort", "targeting", "alerts",
         "requests", "zoom", "shift",
-        "generate", "seek", "faster", "copy", "export", "mask", "account",
+        "generate", "control", "seek", "faster", "copy", "export", "mask", "account",
     }
 )  # fmt: skip
 

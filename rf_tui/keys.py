@@ -64,6 +64,14 @@ KEYS: Final = (
         "what you wanted to be told of; there: acknowledge it",
         False,
     ),
+    Key(
+        "monitor.control",
+        "x",
+        "control",
+        "Control",
+        "pause, resume, stop the crawl or lower its budget; asks first",
+        False,
+    ),
     Key("monitor.help", "question_mark,f1", "help", "Help", "show this"),
     Key("monitor.pause", "p,space", "pause", "Pause", "freeze the picture, or let it go on"),
     Key("monitor.refresh", "r", "refresh_now", "Refresh", "ask the API now instead of when due"),
@@ -128,6 +136,17 @@ GENERATOR_KEYS: Final = (
     Key("generate.back", "escape", "step_back", "Back", "give up, back to the form, leave"),
 )
 """Those of the generator, which has letters for itself while somebody writes."""
+
+
+CONTROL_KEYS: Final = (
+    Key("control.pause", "p", "choose('pause')", "Pause", "tell the crawl to pause"),
+    Key("control.resume", "r", "choose('resume')", "Resume", "tell it to go on"),
+    Key("control.stop", "s", "choose('stop')", "Stop", "tell it to stop"),
+    Key("control.budget", "b", "choose('budget')", "Budget", "lower what it may spend"),
+    Key("control.confirm", "y", "confirm", "Yes", "it is meant"),
+    Key("control.back", "escape", "step_back", "Back", "take the word back, or leave"),
+)
+"""Those of the question that comes before a crawl is told anything."""
 
 
 def beside(keys: Sequence[Key], others: Sequence[Key]) -> tuple[Key, ...]:

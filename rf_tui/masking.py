@@ -130,6 +130,7 @@ class Mask:
                 )
                 for spend in crawl.domains
             ),
+            paused=self.sentence(crawl.paused),
             backoffs={self.alias("site", name): left for name, left in crawl.backoffs.items()},
         )
 

@@ -58,9 +58,11 @@ def crawl_page(
     size = partial(format_bytes, pool=crawl.pool)
     each = f", {size(crawl.wire_bytes / crawl.requests)} each" if crawl.requests else ""
     rate = "" if crawl.finished_at else f"  {format_rate(crawl.bytes_per_second, crawl.pool)}"
+    paused = f"  {crawl.paused}" if crawl.paused and not crawl.finished_at else ""
+    budget = "none" if crawl.budget_bytes is None else f"{size(crawl.budget_bytes)} in all"
     facts = [
         (Span(f" CRAWL {crawl.spider}", "head"), Span(f"  of {crawl.project}", "dim")),
-        _fact("state", crawl_state(crawl, at), Span(f"{rate}  for {crawl_age(crawl, at)}")),
+        _fact("state", crawl_state(crawl, at), Span(f"{paused}{rate}  for {crawl_age(crawl, at)}")),
         _fact("pool", Span(crawl.pool)),
         _fact(
             "on the wire",
@@ -71,6 +73,7 @@ def crawl_page(
                 "dim",
             ),
         ),
+        _fact("budget", Span(budget), Span("" if crawl.finished_at else "  x tells it", "dim")),
         _fact("requests", Span(f"{crawl.requests:,}{each}"), _direct(crawl)),
         _fact("exits", Span(f"{crawl.exits:,} asked for, {crawl.live_proxies} proxies in use")),
         _fact("left alone", Span(left_alone(crawl, max(20, width - _LABEL - 2)))),

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from rf_core.redaction import printable
-from rf_core.snapshot import Finding, Snapshot
+from rf_core.snapshot import CrawlReport, Finding, Snapshot
 
 _NUMBERS = re.compile(r"[\d.,]+")
 
@@ -33,7 +33,7 @@ def tick_line(snapshot: Snapshot) -> str:
         if window.next_slot_seconds:
             words.append(f"next_slot_seconds={window.next_slot_seconds:.1f}")
     for crawl in snapshot.crawls:
-        state = crawl.finish_reason or "finished" if crawl.finished_at else "running"
+        state = state_of(crawl)
         words.append(
             f"crawl={_word(crawl.spider)} state={_word(state)} wire_bytes={crawl.wire_bytes} "
             f"requests={crawl.requests} crawl_bytes_per_second={crawl.bytes_per_second:.0f}"
@@ -41,6 +41,13 @@ def tick_line(snapshot: Snapshot) -> str:
     age = _age(snapshot, snapshot.balance_at)
     words.append(f"balance_age_seconds={'unknown' if age is None else f'{age:.0f}'}")
     return " ".join(words)
+
+
+def state_of(crawl: CrawlReport) -> str:
+    """Name where a crawl stands: `running`, `paused`, or why it ended."""
+    if crawl.finished_at is not None:
+        return crawl.finish_reason or "finished"
+    return "paused" if crawl.paused else "running"
 
 
 def finding_line(finding: Finding) -> str:

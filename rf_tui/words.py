@@ -78,7 +78,7 @@ def crawl_state(crawl: CrawlReport, seen_at: float) -> Span:
         return Span(reason.removeprefix("rf_"), "dim" if reason in _ORDERLY else "warn")
     silent = seen_at - crawl.updated_at
     if silent < SILENT_SECONDS:
-        return Span("running", "good")
+        return Span("paused", "warn") if crawl.paused else Span("running", "good")
     return Span(f"silent {brief_seconds(silent)}", "warn")
 
 

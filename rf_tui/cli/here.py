@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import click
 import msgspec
 
-from rf_core.io import processes
+from rf_core.control import VERBS, Verb
 from rf_core.io.session import Session
 from rf_core.prices import Price, cost_by_pool, format_cost
 from rf_core.snapshot import CrawlReport
 from rf_core.units import format_bytes
+from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.cli.opening import json_option, profile_option, with_session
+from rf_tui.cli.orders import told, with_losses
 from rf_tui.cli.output import is_for_a_person, print_json, print_rows
+from rf_tui.cli.sizes import Size
 from rf_tui.cli.table import Column
 from rf_tui.cli.teaching import taught
+from rf_tui.telling import state_of
 from rf_tui.words import crawl_age, failures, holders_words, wait_words
 
 _FAILURES_WIDTH = 24
@@ -83,11 +87,34 @@ def limits(*, profile: str | None, as_json: bool) -> None:
     "crawls",
     ("rf crawls", "what runs, what ran, and what it took"),
     ("rf crawls --json | jq '.crawls[0].wire_bytes'", "bytes of the latest one"),
+    ("rf crawls pause books", "by its spider or its id; resume goes on"),
+    ("rf crawls budget books 500MB", "let it spend no more than that in all"),
 )
+@click.argument("order", required=False, type=click.Choice(list(VERBS)), metavar="[ORDER]")
+@click.argument("crawl", required=False, metavar="[CRAWL]")
+@click.argument("size", required=False, type=Size(), metavar="[SIZE]")
 @profile_option
 @json_option
-def crawls(*, profile: str | None, as_json: bool) -> None:
-    """Running and past crawls of this machine, the latest first. Makes no call."""
+def crawls(
+    *,
+    order: Verb | None,
+    crawl: str | None,
+    size: int | None,
+    profile: str | None,
+    as_json: bool,
+) -> int:
+    """Running and past crawls of this machine, the latest first. Makes no call.
+
+    With an order it tells a running crawl, by its id or its spider: pause, resume, stop, or budget
+    with a size, which can only become less. Exit code 1 when the crawl does not do so.
+    """
+    if order is not None:
+        return told(order, crawl, size, profile, as_json=as_json)
+    _list(profile, as_json=as_json)
+    return ExitCode.DONE
+
+
+def _list(profile: str | None, *, as_json: bool) -> None:
 
     async def ask(session: Session) -> None:
         now = time.time()
@@ -118,22 +145,6 @@ def crawls(*, profile: str | None, as_json: bool) -> None:
     with_session(profile, ask)
 
 
-def with_losses(reports: Iterable[CrawlReport], now: float) -> list[CrawlReport]:
-    """Say of crawls whose process is gone that they are lost, instead of running for ever."""
-    reports = list(reports)
-    lost = processes.gone(reports, now)
-    return [
-        replace(report, finished_at=report.updated_at, finish_reason="lost")
-        if report.id in lost
-        else report
-        for report in reports
-    ]
-
-
-def _state(report: CrawlReport) -> str:
-    return "running" if report.finished_at is None else report.finish_reason or "finished"
-
-
 def _cost(report: CrawlReport, prices: Sequence[Price]) -> Decimal | None:
     return cost_by_pool(
         ((spend.pool, spend.up_bytes + spend.down_bytes) for spend in report.domains),
@@ -149,7 +160,7 @@ def _crawl_document(report: CrawlReport, prices: Sequence[Price]) -> dict[str, o
     cost = _cost(report, prices)
     return {
         **document,
-        "state": _state(report),
+        "state": state_of(report),
         "wire_bytes": report.wire_bytes,
         "cost": None if cost is None else float(cost),
     }
@@ -161,7 +172,7 @@ def _crawl_row(report: CrawlReport, now: float, prices: Sequence[Price]) -> tupl
     requests = f"{report.requests:,}" if is_for_a_person() else str(report.requests)
     return (
         report.spider,
-        _state(report),
+        state_of(report),
         started,
         crawl_age(report, now),
         report.pool,

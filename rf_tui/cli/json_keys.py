@@ -76,7 +76,9 @@ JSON_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         "crawls[].id": "unique for this run",
         "crawls[].spider": "the spider's name",
         "crawls[].project": "the Scrapy project's name",
-        "crawls[].state": "`running`, or why it ended; `lost` when its process went without a word",
+        "crawls[].state": (
+            "`running`, `paused`, or why it ended; `lost` when its process went without a word"
+        ),
         "crawls[].host": "the machine it runs on",
         "crawls[].pid": "its process",
         "crawls[].pool": "the pool it drains",
@@ -87,6 +89,8 @@ JSON_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         "crawls[].wire_bytes": "billed bytes, both ways",
         "crawls[].cost": "in dollars; null without a price in the profile",
         "crawls[].items": "items the spider has made",
+        "crawls[].paused": "why it sends nothing for now, or an empty text",
+        "crawls[].budget_bytes": "what it may spend in all; null without a budget",
         "crawls[].up_bytes": "billed bytes sent",
         "crawls[].down_bytes": "billed bytes received",
         "crawls[].unbilled_bytes": "bytes of exchanges the gateway refused itself",
@@ -107,6 +111,13 @@ JSON_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         "crawls[].causes[].down_bytes": "bytes received for it",
         "crawls[].causes[].requests": "requests; with `tunnel`, tunnels that were opened",
         "crawls[].backoffs.<domain>": "seconds it is still left alone",
+    },
+    "crawls ORDER": {
+        "id": "the crawl that was told",
+        "spider": "its spider",
+        "order": "`pause`, `resume`, `stop` or `budget`",
+        "done": "whether it does so",
+        "answer": "what it says, a sentence",
     },
     "ledger": {
         "by": "what the rows are",

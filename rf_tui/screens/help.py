@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from rf_tui.keys import GENERATOR_KEYS, Key, spoken
+from rf_tui.keys import CONTROL_KEYS, GENERATOR_KEYS, Key, spoken
 
 _WORDS: Final = (
     ("left", "the provider's last balance, less what crawls of this machine spent since"),
@@ -69,6 +69,9 @@ def help_text(shown: Sequence[Key], width: int) -> str:
     if any(key.action == "generate" for key in shown):
         ordering = [(spoken(key.keys), key.meaning) for key in GENERATOR_KEYS]
         lines += ["", "IN THE GENERATOR", "", *_entries(ordering, width)]
+    if any(key.action == "control" for key in shown):
+        telling = [(spoken(key.keys), key.meaning) for key in CONTROL_KEYS]
+        lines += ["", "TELLING A CRAWL", "", *_entries(telling, width)]
     lines += ["", "WORDS", "", *_entries(_WORDS, width)]
     return "\n".join([*lines, "", "Esc closes this; arrows scroll it."])
 

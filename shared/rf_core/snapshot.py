@@ -203,6 +203,8 @@ class CrawlReport:
             page requests alike, as Scrapy sees them.
         pending_requests: Those known and not done yet; more may be found. None if unknown.
         items: Those the spider has made.
+        paused: Why it sends nothing for now, or "".
+        budget_bytes: What it may spend in all, or None without a budget.
         failures: Verdict name → count.
         exits: Exits asked for: sticky credentials, or tunnels and plain requests.
         bytes_per_second: Over the last few seconds, by the crawl's own clock.
@@ -236,6 +238,8 @@ class CrawlReport:
     pending_requests: int | None = None
     items: int = 0
     causes: tuple[CauseSpend, ...] = ()
+    paused: str = ""
+    budget_bytes: int | None = None
 
     @property
     def wire_bytes(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from rf_core.control import Verb
 from rf_core.snapshot import Alert, Snapshot
 
 
@@ -24,4 +25,8 @@ class Hands(Protocol):
 
     async def acknowledge(self, alert: Alert | None) -> str:
         """Silence an alert until it is over; all of them without one."""
+        ...
+
+    async def tell(self, crawl: str, verb: Verb, limit_bytes: int | None) -> str:
+        """Tell a running crawl to pause, to go on, to stop, or to spend no more than so much."""
         ...

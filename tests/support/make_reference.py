@@ -33,7 +33,7 @@ from rf_tui.cli.exit_codes import MEANINGS
 from rf_tui.cli.json_keys import JSON_KEYS
 from rf_tui.cli.main import COMMANDS, rf
 from rf_tui.exporting import EXPORTS
-from rf_tui.keys import GENERATOR_KEYS, KEYS, REPLAY_KEYS, spoken
+from rf_tui.keys import CONTROL_KEYS, GENERATOR_KEYS, KEYS, REPLAY_KEYS, spoken
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
@@ -295,7 +295,7 @@ def _monitor():
             "|---|---|---|",
             *(
                 f"| `{key.id}` | {spoken(key.keys).replace('|', chr(92) + '|')} | {key.meaning} |"
-                for key in (*KEYS, *REPLAY_KEYS, *GENERATOR_KEYS)
+                for key in (*KEYS, *REPLAY_KEYS, *GENERATOR_KEYS, *CONTROL_KEYS)
             ),
         ],
         "units": [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from rf_core.control import Verb
 from rf_core.io import alert_book
+from rf_core.io.control import ask
 from rf_core.io.session import Session
 from rf_core.snapshot import Alert
 
@@ -26,3 +28,7 @@ class StoreHands:
         if not count:
             return "No alert is on that was not acknowledged."
         return f"{count} alert{'s' if count > 1 else ''} acknowledged: silent until over."
+
+    async def tell(self, crawl: str, verb: Verb, limit_bytes: int | None) -> str:
+        """Tell a running crawl to pause, to go on, to stop, or to spend no more than so much."""
+        return (await ask(self._session, crawl, verb, limit_bytes)).text

@@ -140,6 +140,14 @@ INSERT INTO caused SELECT spender, day, pool, domain, '', up, down, requests FRO
 """
 """All that `spent` has and `caused` has not is pages; what was spent before has no cause."""
 
+_WISHES: Final = """
+CREATE TABLE wishes (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, crawl TEXT NOT NULL, verb TEXT NOT NULL,
+    bytes INTEGER, at REAL NOT NULL, taken_at REAL, is_done INTEGER, answer TEXT
+) STRICT;
+CREATE INDEX wishes_that_wait ON wishes (crawl) WHERE taken_at IS NULL;
+"""
+
 MIGRATIONS: Final = (
     _FIRST,
     _PACKED_WINDOWS,
@@ -151,5 +159,6 @@ MIGRATIONS: Final = (
     _ALERTS,
     _JOURNAL,
     _CAUSES,
+    _WISHES,
 )
 """Each makes the next version of the one before; the version is how many were applied."""
