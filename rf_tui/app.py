@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.widgets import Footer
 
 from rf_core.prices import Price
 from rf_core.snapshot_source import Hands, Source
@@ -19,14 +18,13 @@ from rf_tui.guest import bindings
 from rf_tui.handy import Places
 from rf_tui.keys import KEYS, Key
 from rf_tui.layout import Picture
-from rf_tui.screens.help import HelpScreen
 from rf_tui.view import Looks, charted_seconds, picture
 from rf_tui.widgets.canvas import Canvas
-from rf_tui.widgets.filter_line import FilterLine
 from rf_tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from rf_tui.making import Generates
+    from rf_tui.widgets.filter_line import FilterLine
 
 _STEERING: Final = frozenset(
     {
@@ -75,18 +73,26 @@ class MonitorApp(Acting):
         super().__init__(desks, places or Places(), interval=interval, clock=clock)
         self._label = title
         self._drawn = Picture()
+        self._line: FilterLine | None = None
 
     def compose(self) -> ComposeResult:
-        """One canvas, one footer, and a line to write in."""
+        """One canvas, below a line of tabs. What else there is comes once this is to be seen."""
         yield TabLine()
         yield Canvas()
-        yield FilterLine()
-        yield Footer()
 
     def on_mount(self) -> None:
-        """Paint at once, then look."""
+        """Begin once something is to be seen: until then, all other work would hold it up."""
         self.mind_signals()
-        self._paint()
+        self.call_after_refresh(self._furnish)
+
+    async def _furnish(self) -> None:
+        """Put the footer and the line to write in where they belong, and begin to look."""
+        from textual.widgets import Footer  # noqa: PLC0415 - after the first text
+
+        from rf_tui.widgets.filter_line import FilterLine  # noqa: PLC0415 - same
+
+        self._line = FilterLine()
+        await self.screen_stack[0].mount(self._line, Footer())
         self.begin()
 
     def on_resize(self) -> None:
@@ -181,7 +187,8 @@ class MonitorApp(Acting):
 
     def action_filter(self) -> None:
         """Write a filter."""
-        self.query_one(FilterLine).open(self._where.filter)
+        if self._line is not None:
+            self._line.open(self._where.filter)
 
     def on_input_changed(self, event: FilterLine.Changed) -> None:
         """Filter while it is being written."""
@@ -194,7 +201,8 @@ class MonitorApp(Acting):
         self._go(self._where.moved(self._drawn.choices, 1))
 
     def _stop_writing(self) -> None:
-        self.screen_stack[0].query_one(FilterLine).close()
+        if self._line is not None:
+            self._line.close()
         self.screen_stack[0].set_focus(None)
 
     def on_canvas_pointed(self, event: Canvas.Pointed) -> None:
@@ -206,6 +214,8 @@ class MonitorApp(Acting):
 
     def action_help(self) -> None:
         """Show the keys and the words."""
+        from rf_tui.screens.help import HelpScreen  # noqa: PLC0415 - after the first text
+
         has = self._desk.orders is not None
         self.push_screen(HelpScreen([key for key in self.keys if has or key.action != "generate"]))
 

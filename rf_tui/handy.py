@@ -14,12 +14,11 @@ from textual.theme import Theme
 
 from rf_core.snapshot import Snapshot
 from rf_core.units import format_seconds
-from rf_tui import exporting, preferences, taking
+from rf_tui import preferences
 from rf_tui.accounts import Desk
 from rf_tui.amounts import UNITS, Amounts
 from rf_tui.guest import Guest
 from rf_tui.masking import Mask
-from rf_tui.pictures import tidy
 from rf_tui.places import Whereabouts
 from rf_tui.themes import HIGH_CONTRAST
 
@@ -155,6 +154,8 @@ class Handy(Guest):
 
     def action_copy(self) -> None:
         """Give the row that is chosen to the terminal's clipboard."""
+        from rf_tui import exporting  # noqa: PLC0415 - seldom wanted
+
         record = exporting.record_of(self.snapshot, self._where, hidden=self._chosen.masked)
         if record is None:
             self._say("Choose a row first: ↓ or a click does.", wrong=True)
@@ -167,6 +168,8 @@ class Handy(Guest):
 
     def action_export(self, form: str) -> None:
         """Write the table of the row that is chosen, or each of the page, to private files."""
+        from rf_tui import exporting  # noqa: PLC0415 - seldom wanted
+
         here = self._where.here
         tables = exporting.tables_of(self.snapshot, self._where, hidden=self._chosen.masked)
         if form == "json":
@@ -186,12 +189,16 @@ class Handy(Guest):
 
     def action_picture(self) -> None:
         """Write what is on the screen as an SVG."""
+        from rf_tui.pictures import tidy  # noqa: PLC0415 - seldom wanted
+
         self._take({"screen.svg": tidy(self.export_screenshot(title="rf"))}, "The picture is")
 
     def _take(self, files: Mapping[str, str], what: str) -> None:
         self.run_worker(self._written(files, what), group="take")
 
     async def _written(self, files: Mapping[str, str], what: str) -> None:
+        from rf_tui import taking  # noqa: PLC0415 - seldom wanted
+
         folder = self._places.exports or Path.cwd()
         try:
             write = partial(taking.keep, folder, files, at=time.time())

@@ -153,14 +153,21 @@ class Mask:
         )
 
     def _alert(self, alert: Alert) -> Alert:
-        pool, text, outcome = self.alias("pool", alert.pool), alert.text, alert.outcome
-        return replace(alert, pool=pool, text=self.sentence(text), outcome=self.sentence(outcome))
+        return replace(
+            alert,
+            pool=self.alias("pool", alert.pool),
+            rule=self.sentence(alert.rule),
+            text=self.sentence(alert.text),
+            outcome=self.sentence(alert.outcome),
+        )
 
 
 def _renamed(place: Place, named: _Naming) -> Place:
     kind = _SUBJECTS.get(place.page)
     row = place.chosen
-    if row is not None and (of_row := _KIND_OF.get(row.panel)):
+    if row is not None and row.panel in {"alerts", "requests"}:
+        row = None  # their ids hold names
+    elif row is not None and (of_row := _KIND_OF.get(row.panel)):
         row = Row(row.panel, named(of_row, row.key))
     return replace(place, subject=named(kind, place.subject) if kind else place.subject, chosen=row)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Sequence
 
 from rf_core.io.configuration import state_folder
@@ -21,11 +22,15 @@ def show(names: Sequence[str], settings: Settings | None, interval: float) -> in
 
 
 async def _show(names: Sequence[str], settings: Settings | None, interval: float) -> int:
+    # What is loaded stays: looking it through for rubbish would only hold up the first text.
+    gc.disable()
     from rf_tui.accounts import Account, Desk, profile  # noqa: PLC0415 - next to its only use
     from rf_tui.app import MonitorApp  # noqa: PLC0415 - loads Textual
     from rf_tui.handy import Places  # noqa: PLC0415 - same
     from rf_tui.preferences import FILE_NAME  # noqa: PLC0415 - same
 
+    gc.freeze()
+    gc.enable()
     folder = state_folder()
     places = Places(reports=folder, preferences=folder / FILE_NAME)
     async with contextlib.AsyncExitStack() as closing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -147,9 +146,13 @@ def _profile(path: Path, name: str | None) -> tuple[dict[str, Any], tuple[str, .
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(read_private(path, secret=False))
+        text = read_private(path, secret=False)
     except FileNotFoundError:
         return {}
+    import tomllib  # noqa: PLC0415 - most have no such file
+
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message = f"{path} is not TOML: {error}."
         raise SettingsError(message, way_out="Mend that line.") from error
