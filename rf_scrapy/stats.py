@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rf_core.accounts import cause_totals, domain_spends
 from rf_core.caps import Cap
+from rf_core.causes import SpendCause
 from rf_core.prices import cost_by_pool
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def stats_of(crawl: Crawl) -> Mapping[str, Any]:
     values = {name: value for name, value in found.items() if value is not None}
     values |= {f"{VERDICT_PREFIX}{name}": count for name, count in crawl.verdicts.items()}
     values |= {f"{DIRECT_PREFIX}{way}": count for way, count in crawl.direct.items()}
+    values |= {f"{CAUSE_PREFIX}{cause}": 0 for cause in SpendCause}
     causes = cause_totals(domain_spends(crawl.meter))
     values |= {f"{CAUSE_PREFIX}{one.cause}": one.bytes for one in causes}
     return values

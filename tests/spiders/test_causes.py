@@ -62,11 +62,8 @@ def run(tmp_path, sandbox):
 
 
 def causes_of(outcome):
-    return {
-        cause.value: outcome.stats[f"rf/cause/{cause}"]
-        for cause in SpendCause
-        if f"rf/cause/{cause}" in outcome.stats
-    }
+    counts = {cause.value: outcome.stats[f"rf/cause/{cause}"] for cause in SpendCause}
+    return {cause: count for cause, count in counts.items() if count}
 
 
 def rows_of(sandbox, domain):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+import contextlib
+import socket
+import struct
+from typing import TYPE_CHECKING, Final, cast
 
 from rf_core.io.relay.kernel import unread_bytes
 
 if TYPE_CHECKING:
     from rf_core.io.relay.exchange import Exchange
     from rf_core.io.relay.relay import Relay
+
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
 
 
 class GatewaySocket(asyncio.BufferedProtocol):
@@ -76,8 +81,12 @@ class GatewaySocket(asyncio.BufferedProtocol):
             self.transport.close()
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close at once, by a reset: a gateway that is told goodbye may go on sending."""
         if self.transport is not None:
+            sock = self.transport.get_extra_info("socket")
+            if sock is not None:
+                with contextlib.suppress(OSError):  # it is gone already
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             self.transport.abort()
 
 
