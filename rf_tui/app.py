@@ -18,7 +18,7 @@ from rf_tui.guest import bindings
 from rf_tui.handy import Places
 from rf_tui.keys import KEYS, Key
 from rf_tui.layout import Picture
-from rf_tui.view import Looks, charted_seconds, picture
+from rf_tui.view import Kept, Looks, charted_seconds, picture
 from rf_tui.widgets.canvas import Canvas
 from rf_tui.widgets.tab_line import TabLine
 
@@ -74,6 +74,7 @@ class MonitorApp(Acting):
         self._label = title
         self._drawn = Picture()
         self._line: FilterLine | None = None
+        self._kept = Kept()
 
     def compose(self) -> ComposeResult:
         """One canvas, below a line of tabs. What else there is comes once this is to be seen."""
@@ -118,7 +119,8 @@ class MonitorApp(Acting):
             where=self._where,
             amounts=self.amounts,
         )
-        self._drawn = picture(self.snapshot, canvas.size.width, canvas.size.height, looks)
+        size = canvas.size
+        self._drawn = picture(self.snapshot, size.width, size.height, looks, self._kept)
         canvas.show(self._drawn.lines)
         self._paint_tabs()
 

@@ -201,7 +201,7 @@ def _range(columns: Sequence[Column]) -> tuple[float, float]:
 def _rows(columns: Sequence[Column], height: int, low: float, high: float) -> list[Line]:
     """Draw, top row first."""
     step = (high - low) / height
-    rows = []
+    rows: list[Line] = []
     for number in range(height - 1, -1, -1):
         floor = low + number * step
         cells = [_cell(column, floor, step, is_bottom=not number) for column in columns]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from rf_core.redaction import printable
 
@@ -19,7 +20,8 @@ class Span:
     style: Style = ""
 
 
-Line = tuple[Span, ...]
+Line: TypeAlias = Sequence[Span]
+"""Made of spans from left to right; a tuple, or what makes itself when it is looked at."""
 
 
 def width_of(text: str) -> int:

@@ -187,9 +187,14 @@ def own_domains(crawls: Sequence[CrawlReport], pool: str | None = None) -> tuple
     return tuple(sorted(found.values(), key=lambda domain: -domain.bytes))
 
 
+def _has_moved(pool: PoolState) -> bool:
+    left = pool.left_bytes
+    return any(balance != left for _, balance in reversed(pool.history))
+
+
 def watched(snapshot: Snapshot) -> list[PoolState]:
     """Pools whose balance has moved, the busiest first; one that has not, if all stand still."""
     drawn = [pool for pool in snapshot.pools if len(pool.history) > 1]
     drawn.sort(key=lambda pool: (-pool.drain.bytes_per_second, -pool.history[-1][0]))
-    moving = [pool for pool in drawn if len({left for _, left in points_of(pool, 0.0)}) > 1]
+    moving = [pool for pool in drawn if _has_moved(pool)]
     return moving or drawn[:1]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar, overload
 
 from rf_tui.cells import Line, Span, fit, width_of
 
@@ -59,10 +59,48 @@ def table(
         title = first_that_fits(titles, cells)
         text = " " * column.gap + fit(title, cells, column.align)
         heading.append(Span(text, "dim" if place else "head"))
-    return [tuple(heading), *(_row(chosen, widths, row) for row in rows)]
+    return [tuple(heading), *(Drawn(chosen, widths, row) for row in rows)]
 
 
-def _row(columns: Sequence[Column[Row]], widths: Sequence[int], row: Row) -> Line:
+class Drawn(Sequence[Span], Generic[Row]):
+    """A row that is drawn when somebody looks at it: of a long table only some are ever shown."""
+
+    __slots__ = ("_columns", "_row", "_spans", "_widths")
+
+    def __init__(self, columns: Sequence[Column[Row]], widths: Sequence[int], row: Row) -> None:
+        self._columns = columns
+        self._widths = widths
+        self._row = row
+        self._spans: tuple[Span, ...] | None = None
+
+    @overload
+    def __getitem__(self, index: int) -> Span: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Span]: ...
+
+    def __getitem__(self, index: int | slice) -> Span | Sequence[Span]:
+        return self._all()[index]
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __iter__(self) -> Iterator[Span]:
+        return iter(self._all())
+
+    def __eq__(self, other: object) -> bool:
+        return self._all() == tuple(other) if isinstance(other, Sequence) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def _all(self) -> tuple[Span, ...]:
+        if self._spans is None:
+            self._spans = _row(self._columns, self._widths, self._row)
+        return self._spans
+
+
+def _row(columns: Sequence[Column[Row]], widths: Sequence[int], row: Row) -> tuple[Span, ...]:
     spans: list[Span] = []
     for column, cells in zip(columns, widths, strict=True):
         span = column.cell(row, cells)

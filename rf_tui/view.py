@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
@@ -104,16 +104,48 @@ def overview(snapshot: Snapshot, width: int, height: int | None, looks: Looks) -
     return picture(snapshot, width, height, looks).lines
 
 
-def picture(snapshot: Snapshot, width: int, height: int | None, looks: Looks) -> Picture:
-    """Draw the page a person is on, and say which of its lines show rows that can be chosen."""
+class Kept:
+    """What was drawn last, but for what changes with the clock: it need not be drawn again."""
+
+    def __init__(self) -> None:
+        self._of: tuple[object, ...] = ()
+        self._snapshot: Snapshot | None = None
+        self._body: tuple[list[Placed], list[Section]] = [], []
+
+    def body(
+        self,
+        snapshot: Snapshot,
+        of: tuple[object, ...],
+        draw: Callable[[], tuple[list[Placed], list[Section]]],
+    ) -> tuple[list[Placed], list[Section]]:
+        """Return what was drawn of this very snapshot in this very way, or draw it."""
+        if snapshot is not self._snapshot or of != self._of:
+            self._body = draw()
+            self._snapshot, self._of = snapshot, of
+        return self._body
+
+
+def picture(
+    snapshot: Snapshot,
+    width: int,
+    height: int | None,
+    looks: Looks,
+    kept: Kept | None = None,
+) -> Picture:
+    """Draw the page a person is on, and say which of its lines show rows that can be chosen.
+
+    Args:
+        kept: Remembers from one picture to the next what both have in common.
+    """
     with printing(looks.amounts):
-        return _picture(snapshot, width, height, looks)
+        return _picture(snapshot, width, height, looks, kept or Kept())
 
 
-def _picture(snapshot: Snapshot, width: int, height: int | None, looks: Looks) -> Picture:
+def _picture(
+    snapshot: Snapshot, width: int, height: int | None, looks: Looks, kept: Kept
+) -> Picture:
     top = [_title(snapshot, width, looks), *_findings(snapshot, width), *_filter(looks.where)]
     bottom = [_ages(snapshot, looks.now, width)]
-    row = looks.where.here.chosen
     if height is None:
         sections = _page(snapshot, width, looks.where, is_roomy=width >= _ROOMY[0])
         body = apart([one.lines for one in sections])
@@ -121,25 +153,41 @@ def _picture(snapshot: Snapshot, width: int, height: int | None, looks: Looks) -
             [*map(Placed, top), *body, Placed(), *map(Placed, bottom)], width, sections
         )
     room = max(0, height - len(top) - len(bottom))
+
+    def draw() -> tuple[list[Placed], list[Section]]:
+        body, sections = _body(snapshot, (width, height), room, looks.where)
+        return [Placed(clip(placed.line, width), placed.row) for placed in body], sections
+
+    of = (width, height, room, looks.where, looks.amounts)
+    body, sections = kept.body(snapshot, of, draw)
+    lines = [*map(Placed, top), *([Placed()] if room > len(body) else []), *body]
+    lines += [Placed()] * (height - len(lines) - len(bottom))
+    return _pictured([*lines, *map(Placed, bottom)][:height], width, sections)
+
+
+def _body(
+    snapshot: Snapshot, size: tuple[int, int], room: int, where: Whereabouts
+) -> tuple[list[Placed], list[Section]]:
+    """Draw what stands between the title and the ages: it does not change with the clock."""
+    width, height = size
+    row = where.here.chosen
     is_wide = width >= _TWO_COLUMNS
     cells = _TABLES if is_wide else width
     is_roomy = width >= _ROOMY[0] and height >= _ROOMY[1]
-    sections = chosen(_page(snapshot, cells, looks.where, is_roomy=is_roomy), row)
-    pools, reach = _drawn(snapshot, looks.where.here), looks.where.reach
+    sections = chosen(_page(snapshot, cells, where, is_roomy=is_roomy), row)
+    pools, reach = _drawn(snapshot, where.here), where.reach
     if is_wide:
         charts = _charts(pools, snapshot.taken_at, width - _TABLES - 3, room - 2, reach)
         body = _beside(stacked(sections, room, row), charts, room)
     else:
         needed = sum(len(one.lines) + 1 for one in sections)
         left = room - needed - 2 if height >= _TALL else 0
-        if looks.where.here.page == "pool" and left < _LOWEST_CHART <= room // 3:
+        if where.here.page == "pool" and left < _LOWEST_CHART <= room // 3:
             left = _LOWEST_CHART
         charts = _charts(pools, snapshot.taken_at, width, left, reach)
         body = stacked(sections, room - len(charts) - (1 if charts else 0), row)
         body = [*body, Placed(), *map(Placed, charts)] if charts else body
-    lines = [*map(Placed, top), *([Placed()] if room > len(body) else []), *body]
-    lines += [Placed()] * (height - len(lines) - len(bottom))
-    return _pictured([*lines, *map(Placed, bottom)][:height], width, sections)
+    return body, sections
 
 
 def _pictured(lines: Sequence[Placed], width: int, sections: Sequence[Section]) -> Picture:

@@ -7,6 +7,7 @@ enough. A reading that is higher than the one before is a top-up and never a neg
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -56,6 +57,11 @@ def drain(readings: Sequence[Reading], *, now: float, crawl_rate: float) -> Drai
     return measured
 
 
+def balances_of(readings: Sequence[Reading]) -> tuple[tuple[float, int], ...]:
+    """Return readings as (time, bytes), for a chart."""
+    return tuple((reading.at, reading.balance_bytes) for reading in readings)
+
+
 def topped_up_at(readings: Sequence[Reading]) -> float | None:
     """Return the time of the newest reading that was higher than the one before."""
     for before, after in reversed(list(pairwise(readings))):
@@ -72,7 +78,8 @@ def consumed_bytes(before: Reading, after: Reading) -> int:
 
 
 def _measured(readings: Sequence[Reading], now: float) -> Drain:
-    recent = [reading for reading in readings if 0 <= now - reading.at <= LOOKBACK_SECONDS]
+    first = bisect_left(readings, now - LOOKBACK_SECONDS, key=lambda reading: reading.at)
+    recent = [reading for reading in readings[first:] if reading.at <= now]
     if len(recent) < 2:  # noqa: PLR2004 - a rate takes two
         return Drain("measuring")
     span = recent[-1].at - recent[0].at

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from random import Random
 from typing import Final
 
 from rf_core.alert_settings import Rule
 from rf_core.alerts import judged
-from rf_core.concluding import Conclusion
-from rf_core.drain import Reading, drain, topped_up_at
-from rf_core.forecast import forecast
+from rf_core.concluding import Conclusion, foretold
+from rf_core.drain import Reading, balances_of, drain, topped_up_at
 from rf_core.models import Discovery, Usage
 from rf_core.snapshot import (
     Alert,
@@ -22,12 +20,16 @@ from rf_core.snapshot import (
     Drain,
     Headroom,
     PoolState,
+    Runway,
     Snapshot,
 )
 from rf_core.troubles import Trouble, alert_troubles, findings
 
 SILENT_SECONDS: Final = 15.0
 """A crawl publishes each second; one that is silent for this long may be dead."""
+
+Foretelling = Callable[[str, Sequence[Reading], Sequence[float], float], Runway | None]
+"""Pool, its readings, when crawls in it started and stopped, now → how long it lasts."""
 
 _RATE_SECONDS: Final = 5.0
 _LISTED_DOMAINS: Final = 100
@@ -44,6 +46,7 @@ class Material:
         usage, usage_before: The newest answer on domains, and the one before it.
         gone: Identifiers of crawls whose process does not exist any more.
         concluded: Pool → what its readings tell.
+        runway: Foretells; what remembers what it foretold may stand here.
         rules: What somebody wants to be told of.
         alerts: What was on before, and what was lately.
     """
@@ -66,6 +69,7 @@ class Material:
     troubles: tuple[Trouble, ...] = ()
     own_calls: int = 0
     concluded: Mapping[str, Conclusion] = field(default_factory=dict)
+    runway: Foretelling = foretold
     rules: tuple[Rule, ...] = ()
     alerts: tuple[Alert, ...] = ()
     calls: tuple[ApiCall, ...] = ()
@@ -149,7 +153,7 @@ def _pools(material: Material, crawls: Sequence[CrawlReport]) -> tuple[PoolState
             if crawl.pool == pool_id and not _is_over(crawl)
         )
         pool = listed.get(pool_id)
-        concluded = material.concluded.get(pool_id)
+        concluded = material.concluded.get(pool_id) if readings else None
         states.append(
             PoolState(
                 id=pool_id,
@@ -162,8 +166,8 @@ def _pools(material: Material, crawls: Sequence[CrawlReport]) -> tuple[PoolState
                     max(0, material.spent.get(pool_id, 0) - last.spent_bytes) if last else 0
                 ),
                 drain=_drain(pool_id, readings, material, rate),
-                history=tuple((reading.at, reading.balance_bytes) for reading in readings),
-                topped_up_at=topped_up_at(readings),
+                history=concluded.history if concluded else balances_of(readings),
+                topped_up_at=concluded.topped_up_at if concluded else topped_up_at(readings),
                 listed=pool is not None or material.discovery is None,
                 meters=concluded.meters if concluded else None,
             )
@@ -185,9 +189,7 @@ def _drain(
         for moment in (crawl.started_at, crawl.finished_at)
         if moment is not None
     ]
-    # The same draws at each look: what moves on the screen is the pool, and not the dice.
-    expected = forecast(readings, now=material.now, changes=changes, chance=Random(pool_id))  # noqa: S311 - no secret
-    return replace(found, runway=expected.runway if expected else None)
+    return replace(found, runway=material.runway(pool_id, readings, changes, material.now))
 
 
 def _domains(material: Material) -> tuple[DomainState, ...]:

@@ -129,11 +129,14 @@ def put_balances(
         )
 
 
-def get_history(connection: sqlite3.Connection, key: str) -> dict[str, list[Reading]]:
-    """Return every pool's readings, oldest first."""
+def get_history(
+    connection: sqlite3.Connection, key: str, *, since: float = 0.0
+) -> dict[str, list[Reading]]:
+    """Return every pool's readings since then, oldest first."""
     history: dict[str, list[Reading]] = {}
     for pool, at, count, spent in connection.execute(
-        "SELECT pool, at, bytes, spent FROM balances WHERE key = ? ORDER BY at", (key,)
+        "SELECT pool, at, bytes, spent FROM balances WHERE key = ? AND at >= ? ORDER BY at",
+        (key, since),
     ):
         history.setdefault(pool, []).append(Reading(at, count, spent))
     return history
@@ -211,13 +214,20 @@ def get_crawls(
     rows = connection.execute(
         "SELECT body FROM crawls WHERE key = ? AND updated_at >= ?", (key, since or 0.0)
     )
-    reports = []
-    for (body,) in rows:
-        # A row of another version of this program is nothing to fail over.
-        with contextlib.suppress(msgspec.MsgspecError):
-            report = msgspec.json.decode(body, type=CrawlReport)
-            reports.append(replace(report, domains=_domains(connection, report.id)))
+    found = (crawl_of(connection, body) for (body,) in rows.fetchall())
+    reports = [report for report in found if report is not None]
     return tuple(sorted(reports, key=lambda report: -report.started_at))
+
+
+def crawl_of(connection: sqlite3.Connection, body: str) -> CrawlReport | None:
+    """Return the crawl whose row that is, with what it spent.
+
+    A row of another version of this program is nothing to fail over: None.
+    """
+    with contextlib.suppress(msgspec.MsgspecError):
+        report = msgspec.json.decode(body, type=CrawlReport)
+        return replace(report, domains=_domains(connection, report.id))
+    return None
 
 
 def _domains(connection: sqlite3.Connection, crawl: str) -> tuple[DomainSpend, ...]:

@@ -148,6 +148,10 @@ CREATE TABLE wishes (
 CREATE INDEX wishes_that_wait ON wishes (crawl) WHERE taken_at IS NULL;
 """
 
+_NEWEST_READINGS: Final = """
+CREATE INDEX balances_by_time ON balances (key, at);
+"""
+
 MIGRATIONS: Final = (
     _FIRST,
     _PACKED_WINDOWS,
@@ -160,5 +164,6 @@ MIGRATIONS: Final = (
     _JOURNAL,
     _CAUSES,
     _WISHES,
+    _NEWEST_READINGS,
 )
 """Each makes the next version of the one before; the version is how many were applied."""

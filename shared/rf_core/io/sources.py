@@ -15,6 +15,7 @@ from rf_core.concluding import Conclusions
 from rf_core.errors import StateError
 from rf_core.io import journal, processes, records
 from rf_core.io.alarms import Alarms
+from rf_core.io.gathering import Gathering
 from rf_core.io.notes import stored_troubles
 from rf_core.io.poller import HOLDER, Poller
 from rf_core.io.session import Session
@@ -26,6 +27,7 @@ from rf_core.troubles import Trouble, trouble_of
 
 _SHOWN_CRAWL_SECONDS: Final = 3_600.0
 _GLANCE_SECONDS: Final = 0.05
+_JUDGED_AT_ONCE: Final = 1
 
 
 class LiveSource:
@@ -54,11 +56,13 @@ class LiveSource:
         self._reads_share = reads_share
         self._patience_seconds = patience_seconds
         self._alarms = alarms
-        self._conclusions = Conclusions()
+        # Where nobody may wait, a few at each look; whoever looks once gets all of it.
+        self._conclusions = Conclusions(None if patience_seconds else _JUDGED_AT_ONCE)
         self._polling: asyncio.Task[bool] | None = None
         self._looked = False
         self._opened_at = session.clock.wall()
         self._fetched_at: dict[str, float] = {}
+        self._gathering = Gathering(session.key)
         self._newest_call = -1
         self._calls: tuple[ApiCall, ...] = ()
         self._last = Snapshot(taken_at=self._opened_at, key=session.masked_key)
@@ -135,9 +139,9 @@ class LiveSource:
         )
 
     async def _look(self) -> Snapshot:
-        session, key = self._session, self._session.key
+        session = self._session
         now = session.clock.wall()
-        stored = await session.state.read(records.gather, key, now - _SHOWN_CRAWL_SECONDS)
+        stored = await session.state.read(self._gathering.gather, now - _SHOWN_CRAWL_SECONDS, now)
         await self._read_calls()
         # At once: what our own poller notes meanwhile is newer than what was read.
         self._poller.heed(stored.parts)
@@ -168,6 +172,7 @@ class LiveSource:
                 troubles=(*stored_troubles(parts), *self._own_troubles(account)),
                 own_calls=_held_by_polling(windows),
                 concluded=self._conclusions.of(stored.readings),
+                runway=self._conclusions.runway,
                 rules=session.settings.alerts.rules,
                 alerts=stored.alerts,
                 calls=self._calls,
