@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
+from textual.screen import Screen
 
 from rf_core.prices import Price
 from rf_core.snapshot_source import Hands, Source
 from rf_tui.accounts import Desk
 from rf_tui.acting import Acting
+from rf_tui.amounts import printing
 from rf_tui.guest import bindings
 from rf_tui.handy import Places
 from rf_tui.keys import KEYS, Key
 from rf_tui.layout import Picture
+from rf_tui.places import Page
 from rf_tui.view import Kept, Looks, charted_seconds, picture
 from rf_tui.widgets.canvas import Canvas
 from rf_tui.widgets.tab_line import TabLine
@@ -165,6 +169,30 @@ class MonitorApp(Acting):
         whole = charted_seconds(self.snapshot, self._where)
         self._go(self._where.reaching(self._where.reach.shifted(step, whole)))
 
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Let the palette find pages, subjects and what keys do, besides Textual's own."""
+        yield from super().get_system_commands(screen)
+        from textual.markup import escape  # noqa: PLC0415 - after the first text
+
+        from rf_tui.palette import entries  # noqa: PLC0415 - same
+
+        with printing(self.amounts):
+            found = entries(self.snapshot, self._offered())
+        for entry in found:
+            act = partial(self._find, entry.action, entry.page, entry.subject)
+            yield SystemCommand(escape(entry.name), escape(entry.meaning), act)
+
+    async def _find(self, action: str, page: Page | None, subject: str) -> None:
+        if page is None:
+            await self.run_action(action)
+        else:
+            self._go(self._where.went(page, subject))
+
+    def _offered(self) -> list[Key]:
+        """The keys that have something to do here."""
+        has = self._desk.orders is not None
+        return [key for key in self.keys if has or key.action != "generate"]
+
     def action_requests(self) -> None:
         """Show the calls of the API."""
         self._go(self._where.went("requests"))
@@ -218,8 +246,7 @@ class MonitorApp(Acting):
         """Show the keys and the words."""
         from rf_tui.screens.help import HelpScreen  # noqa: PLC0415 - after the first text
 
-        has = self._desk.orders is not None
-        self.push_screen(HelpScreen([key for key in self.keys if has or key.action != "generate"]))
+        self.push_screen(HelpScreen(self._offered()))
 
     def action_leave(self) -> None:
         """Leave, unasked."""

@@ -277,7 +277,7 @@ class GeneratorScreen(ModalScreen[None]):
             self._say(making.reason(error))
         else:
             self._replaces = None
-            self._say(f"{number:,} in {file}, as {name}; only you can read it.")
+            self._say(f"{number:,} written as {name}, for you alone to read: {file}")
 
     def _refused(self) -> bool:
         """Credentials that do not work are not handed out."""

@@ -64,7 +64,7 @@ class HelpScreen(ModalScreen[None]):
 def help_text(shown: Sequence[Key], width: int) -> str:
     """The text of the help, drawn from the tables, in lines of that many cells."""
     keys = [(spoken(key.keys), key.meaning) for key in shown]
-    keys.append(("Ctrl+P", "command palette: themes, keys, a picture of the screen"))
+    keys.append(("Ctrl+P", "find a page, a pool, a crawl, a domain, what keys do, a theme"))
     lines = ["KEYS", "", *_entries(keys, width)]
     if any(key.action == "generate" for key in shown):
         ordering = [(spoken(key.keys), key.meaning) for key in GENERATOR_KEYS]

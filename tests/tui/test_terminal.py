@@ -167,3 +167,35 @@ def test_on_a_terminal_facts_are_a_table_with_headings_and_an_age(rf, command):
             assert re.search(r"as of (now|[\d.]+ s ago)", terminal.text)
         if command == "balance":
             assert re.search(r"POOL +LEFT *\n", terminal.text)
+
+
+def test_credentials_are_ordered_shown_masked_and_written_to_a_private_file(rf, tmp_path, sandbox):
+    with rf(width=100, height=30) as terminal:
+        terminal.wait_for("● live")
+        terminal.press("g")
+        terminal.wait_for("GENERATE credentials")
+        terminal.press("prem\x1b[C\tus\t\t\t\t\x1500")
+        terminal.wait_for(r"quantity +00▏")
+        terminal.press("\x15250\t\t\t\r")
+        terminal.wait_for("Order 250 credentials")
+        terminal.press("y")
+        terminal.wait_for("250 credentials of pool premium, country us, by 1 call")
+        assert re.search(r"prem\*{4}:\*{4}", terminal.text)
+        terminal.press("c")
+        terminal.wait_for("Copied 250, as list")
+        assert b"\x1b]52;c;" in terminal.sent
+        terminal.press("x")
+        terminal.wait_for("250 written as list")
+        file = tmp_path / "proxies.txt"
+        assert file.stat().st_mode & 0o777 == 0o600
+        lines = file.read_text().splitlines()
+        assert len(set(lines)) == 250
+        assert lines[0].split(":")[3].encode() not in terminal.sent
+        terminal.press("\x1b")
+        terminal.wait_for("Esc leaves")
+        terminal.press("\x1b")
+        terminal.wait_for("● live")
+        terminal.press("l")
+        terminal.wait_for(r"POST /proxies .* 200 .*monitor")
+        terminal.press("q")
+        assert terminal.end() == ExitCode.DONE

@@ -74,6 +74,10 @@ async def test_a_viewer_sees_the_dashboard_and_q_ends_it(page):
         await screen_of(socket, rb"premium")
         await socket.send_json(["resize", {"width": 120, "height": 40}])
         await screen_of(socket, rb"BALANCE|WINDOW")
+        await socket.send_json(["stdin", "g"])
+        await screen_of(socket, rb"GENERATE")
+        await socket.send_json(["stdin", "\x1b"])
+        await screen_of(socket, rb"BALANCE|WINDOW")
         await socket.send_json(["stdin", "q"])
         async with asyncio.timeout(20):
             while not socket.closed:
