@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rf_scrapy.addon import Addon
     from rf_scrapy.crawl import proxy_of
     from rf_scrapy.extension import CrawlReporter
+    from rf_scrapy.meta import kept_meta
     from rf_scrapy.middleware import GatewayRefusedError, NoProxyError, ProxyMiddleware
     from rf_scrapy.policy import BackoffMiddleware
 
@@ -22,6 +23,7 @@ __all__ = [
     "GatewayRefusedError",
     "NoProxyError",
     "ProxyMiddleware",
+    "kept_meta",
     "proxy_of",
 ]
 
@@ -32,6 +34,7 @@ _HOMES: Final = {
     "GatewayRefusedError": "middleware",
     "NoProxyError": "middleware",
     "ProxyMiddleware": "middleware",
+    "kept_meta": "meta",
     "proxy_of": "crawl",
 }
 

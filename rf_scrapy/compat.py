@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -112,9 +112,9 @@ def unpause(crawler: Crawler) -> None:
         slot.nextcall.schedule()
 
 
-def downloading(crawler: Crawler) -> Container[Request]:
+def downloading(crawler: Crawler) -> Collection[Request]:
     """Requests that the downloader has, from their first middleware to the end of their answer."""
-    active: Container[Request] = crawler.engine.downloader.active
+    active: Collection[Request] = crawler.engine.downloader.active
     return active
 
 

@@ -7,29 +7,29 @@ import secrets
 import time
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from rf_core.errors import TransportError
+from rf_core.errors import DemoCredentialsError, TransportError
 from rf_core.io.configuration import load_settings
 from rf_core.io.guard import Guard
-from rf_core.io.relay import Relay, RelayLimits
+from rf_core.io.relay import Relay
 from rf_core.io.relay.wire import FLIGHT_HEADER
 from rf_core.io.session import Session
 from rf_core.meter import Meter
 from rf_core.redaction import mask_key
-from rf_core.verdicts import Rule, What, Who, judge
+from rf_core.verdicts import Rule, What, Who, judge, of_error
 from rf_scrapy import compat
 from rf_scrapy.budgets import budget_name
 from rf_scrapy.causes import Causes
 from rf_scrapy.components import Component
 from rf_scrapy.control import Control
 from rf_scrapy.flights import Flight, Flights
-from rf_scrapy.parking import Parking
-from rf_scrapy.settings import CrawlSettings, read_settings, take_key, unknown_settings
+from rf_scrapy.parking import FOR_GOOD, Parking
+from rf_scrapy.settings import CrawlSettings, read_settings, take_key
 from rf_scrapy.supply import Supply
 from rf_scrapy.telemetry import Telemetry
-from rf_scrapy.top_ups import TopUps
+from rf_scrapy.top_ups import GLANCE_SECONDS, TopUps
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from scrapy.http import Response
 
 logger = logging.getLogger(__name__)
-
-_FOR_GOOD_SECONDS: Final = 86_400.0
 
 
 class Crawl:
@@ -51,13 +49,15 @@ class Crawl:
         self.crawler = crawler
         self.key = take_key(crawler.settings)
         self.settings: CrawlSettings = read_settings(crawler.settings)
-        self.strangers = unknown_settings(crawler.settings)
         self.id = secrets.token_hex(6)
         self.masked_key = ""
         self.present: set[Component] = set()
         self.parking = Parking(crawler)
         self.supply: Supply = Supply(self.settings, self.note, self.exhausted)
         self.top_ups: TopUps = TopUps(self)
+        self.empty: dict[str, str] = {}
+        self.parking.asked = self.supply.asked
+        self.parking.ending = lambda: next(iter(self.empty.values()), "finished")
         self.flights: Flights = Flights()
         self.meter: Meter = Meter()
         self.causes: Causes = Causes(self.meter)
@@ -102,16 +102,17 @@ class Crawl:
         self.guard.price(supply.session)
         if self.crawler.settings.get("RF_ROTATE") == "session":
             await supply.check_sessions()
-        await supply.order()
+        empty = await self._first_order()
         await self._open_guard(supply.session)
-        limits = RelayLimits(requests_each=self.settings.rotate)
-        relay = Relay(supply.lanes, self.meter, limits=limits)
+        relay = Relay(supply.lanes, self.meter)
         try:
             await relay.start()
         except OSError as error:
             message = f"The relay cannot listen on 127.0.0.1: {error.strerror}."
             raise TransportError(message, sent=False) from error
         self.relay = supply.relay = self.guard.relay = relay
+        if empty:
+            self.top_ups.wait_for(supply.pool)
 
     async def _open_guard(self, session: Session) -> None:
         spider = self.crawler.spider.name if self.crawler.spider else ""
@@ -127,6 +128,23 @@ class Crawl:
                 begun.others,
                 "other process draws" if begun.others == 1 else "other processes draw",
             )
+
+    async def _first_order(self) -> bool:
+        """Order for all requests that ask for nothing; tell whether a top-up has to be waited for.
+
+        Raises:
+            ResiFactoryError: whatever stands in the way, with the way out.
+        """
+        source = self.supply.own.source
+        try:
+            await source.order()
+        except DemoCredentialsError as error:
+            if self.settings.on_exhausted != "pause":
+                raise
+            source.pool = error.pool
+            self.note(of_error(error))
+            return True
+        return False
 
     async def close(self) -> None:
         """Close the relay, then the account. Repeatable."""
@@ -171,23 +189,41 @@ class Crawl:
     def exhausted(self, pool: str, reason: str = "rf_balance_exhausted") -> None:
         """A pool has nothing left: nothing more is sent through it, or not until it is topped up.
 
+        Requests that ask for other pools go on; without any the crawl ends, or pauses.
+
         Args:
             reason: Why the crawl ends, if it does: the gateway said so, or the API.
         """
         if self.settings.on_exhausted == "pause":
             self.top_ups.wait_for(pool)
             return
-        logger.error("Pool %s has no balance left.", pool)
-        self.stop(reason)
+        if pool not in self.empty:
+            logger.error("Pool %s has no balance left.", pool)
+        self.empty[pool] = reason
+        if self.supply.pools() <= self.empty.keys():
+            self.stop(reason)
+
+    def is_dry(self, pool: str) -> bool:
+        """Whether nothing can be sent through a pool, now or for good."""
+        return pool in self.empty or self.top_ups.waits_for(pool)
+
+    async def put_off(self, request: Request) -> Request:
+        """Keep a request whose pool is empty: until it is topped up, or for the next crawl."""
+        if self.settings.on_exhausted == "pause":
+            return await self.again(request, GLANCE_SECONDS)
+        return await self.kept(request)
 
     @property
     def dry_pool(self) -> str:
         """The pool that the whole crawl waits for until it is topped up, or ""."""
-        return self.supply.pool if self.top_ups.is_waiting else ""
+        pool = self.supply.pool
+        return pool if self.top_ups.waits_for(pool) else ""
 
     async def kept(self, request: Request) -> Request:
         """Keep a request that this crawl will not send: a JOBDIR has it for the next."""
-        return await self.again(request, _FOR_GOOD_SECONDS)
+        if self.parking.is_full and self.empty:
+            self.stop(next(iter(self.empty.values())))
+        return await self.again(request, FOR_GOOD)
 
     def settle(self, flight: Flight) -> None:
         """Give back what a request had set aside, once."""
@@ -203,7 +239,7 @@ class Crawl:
     @property
     def exits(self) -> int:
         """Exits that were asked for: sticky credentials, or tunnels and plain requests (C-160)."""
-        if self.settings.proxy_type.endswith("sticky"):
+        if all(source.targeting.is_sticky for source in self.supply.sources()):
             return self.supply.lanes.used
         return self.meter.tunnels + self.meter.exchanges
 

@@ -181,7 +181,7 @@ def closing_line(crawl: Crawl) -> str:
     return cost_line(
         "This crawl",
         crawl.meter,
-        pool=crawl.supply.pool,
+        pool=" and ".join(sorted({pool for pool, _ in crawl.meter.spends})) or crawl.supply.pool,
         proxies=crawl.supply.lanes.used,
         budget=crawl.guard.standing,
         cost=cost_of_crawl(crawl),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rf_core.lanes import Lane
     from rf_core.meter import ChannelName
     from rf_core.verdicts import Action
+    from rf_scrapy.source import Source
 
 _NO_ATTEMPTS: Final[Counter[Action]] = Counter()
 _NO_SHARE: Final = Share()
@@ -29,6 +30,7 @@ class Flight:
 
     Attributes:
         cause: Why it set out; `landed_as` is what it turned out to be, and `share` what it took.
+        source: Where the credential came from; None for those of sessions.
     """
 
     target: str
@@ -46,6 +48,7 @@ class Flight:
     cause: SpendCause = SpendCause.PAGE
     landed_as: SpendCause = SpendCause.PAGE
     share: Share = _NO_SHARE
+    source: Source | None = None
 
 
 class Flights:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Final
 
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.httpobj import urlparse_cached
+
+from rf_scrapy.meta import targeting_in
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -30,6 +32,15 @@ def says_direct(request: Request) -> str:
     if meta.get("dont_proxy"):
         return "dont_proxy"
     return "proxy_none" if "proxy" in meta and meta["proxy"] is None else ""
+
+
+def page_of(robots: Request, downloading: Collection[Request]) -> Request | None:
+    """Find a page that waits for its site's robots.txt, one that asks for a targeting first."""
+    site = urlparse_cached(robots).netloc
+    pages = [
+        page for page in downloading if page is not robots and urlparse_cached(page).netloc == site
+    ]
+    return max(pages, key=lambda page: len(targeting_in(page.meta)), default=None)
 
 
 def kind_of(request: Request) -> str:

@@ -14,6 +14,7 @@ from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.utils.httpobj import urlparse_cached
 
 from rf_core.budget import Leave
+from rf_core.errors import OrderError, ResiFactoryError
 from rf_core.refusals import REFUSAL_HEADER, Refusal
 from rf_core.targets import join
 from rf_core.verdicts import Action, Rule, What, Who, judge, of_refusal, wait_seconds
@@ -22,8 +23,8 @@ from rf_scrapy.components import PROXY, REPORTER, require
 from rf_scrapy.crawl import Crawl, crawl_of
 from rf_scrapy.flights import Flight
 from rf_scrapy.kinds import kind_of, says_direct, usual_of
-from rf_scrapy.sessions import SESSION, SESSION_EXCLUSIVE
-from rf_scrapy.settings import META_NOT_YET
+from rf_scrapy.meta import SESSION, SESSION_EXCLUSIVE
+from rf_scrapy.source import Line
 from rf_scrapy.top_ups import GLANCE_SECONDS
 from rf_scrapy.verdict import of_exception, texts_of
 
@@ -41,6 +42,8 @@ _PROXIED_SCHEMES: Final = frozenset({"http", "https"})
 _NO_LANE_SECONDS: Final = 0.5
 _SETTLE_SECONDS: Final = 0.2
 _TURN_TAKING_SECONDS: Final = 0.05
+_OF_ONE_TARGETING: Final = frozenset({"rf_settings", "rf_no_proxies"})
+"""Why a crawl would end for want of proxies, and goes on without those that a request asks for."""
 
 
 class GatewayRefusedError(IgnoreRequest):
@@ -83,11 +86,6 @@ class ProxyMiddleware:
             return None
         if way := says_direct(request) or self._by_kind(request):
             self._go_direct(request, way)
-        elif unkept := META_NOT_YET.intersection(request.meta):
-            message = f"request meta {', '.join(sorted(unkept))} is not in this version"
-            logger.error("%s is not sent: %s", request, message)
-            self._crawl.note(judge(Who.OURSELVES, What.UNSUPPORTED), request)
-            raise NoProxyError(message)
         elif scheme not in _PROXIED_SCHEMES:
             self._without_proxy(request, f"a proxy cannot carry {scheme}", What.UNSUPPORTED)
         elif self._crawl.relay is None:
@@ -111,7 +109,8 @@ class ProxyMiddleware:
             crawl.causes.answered(request, response, flight)
             # Heads and TLS are known to the meter only.
             crawl.guard.learn(flight.kind, len(response.body))
-            crawl.supply.succeeded()
+            if flight.source is not None:
+                flight.source.succeeded()
             return response
         crawl.causes.failed(flight)
         again = await self._follow(request, flight, refusal)
@@ -148,36 +147,63 @@ class ProxyMiddleware:
 
     def _with_proxy(self, request: Request) -> Awaitable[Request | None] | None:
         crawl = self._crawl
-        if crawl.control.is_paused or crawl.top_ups.is_waiting:
+        if crawl.control.is_paused:
             return crawl.again(request, GLANCE_SECONDS)
+        in_session = request.meta.get(SESSION) is not None
+        try:
+            line = crawl.supply.own if in_session else crawl.supply.line_of(request)
+            if crawl.is_dry(crawl.supply.pool_of(request) if in_session else line.source.pool):
+                return crawl.put_off(request)
+        except OrderError as error:
+            raise denied(crawl, request, error) from error
         parts = urlparse_cached(request)
         domain = (parts.hostname or "").lower()
         target = join(domain, parts.port or (443 if parts.scheme == "https" else 80))
         leave = crawl.guard.ask(usual_of(request, domain))
         if leave is not Leave.GO:
             return self._hold_back(request, leave, domain)
-        if request.meta.get(SESSION) is not None:
+        if in_session:
             return self._in_session(request, target, domain)
-        lane = crawl.supply.lanes.take(target)
+        lane = crawl.supply.take(line, target)
         if lane is not None:
-            self._assign(request, lane, target, domain)
+            self._assign(request, lane, target, domain, line)
             return None
-        return self._without_lane(request, target, domain)
+        return self._without_lane(request, line, target, domain)
 
     def _without_lane(
-        self, request: Request, target: str, domain: str
+        self, request: Request, line: Line, target: str, domain: str
     ) -> Awaitable[Request | None] | None:
-        """Wait for a lane that turns or for more credentials; end the crawl when there are none."""
+        """Wait for a lane that turns or for more credentials.
+
+        Raises:
+            NoProxyError: what the request itself asks for is not to be had.
+        """
         crawl = self._crawl
-        if crawl.supply.lanes.can_serve(target):
-            return self._when_turned(request, target, domain)
-        if crawl.supply.refill():
-            return crawl.again(request, _NO_LANE_SECONDS)
-        if crawl.settings.allow_direct:
+        if crawl.supply.lanes.can_serve(target, line.share):
+            return self._when_turned(request, line, target, domain)
+        if line.source.refill():
+            return self._when_ordered(request, line, target, domain)
+        rule = line.source.trouble
+        if line.source is not crawl.supply.own.source and rule.reason in _OF_ONE_TARGETING:
+            error = line.source.error or OrderError("There are no proxies.", field="targeting")
+            raise denied(crawl, request, error)
+        if crawl.settings.allow_direct and line is crawl.supply.own:
             self._go_direct(request)
             return None
-        self._stop(judge(Who.OURSELVES, What.NO_PROXY), request, crawl.supply.reason)
+        self._stop(judge(Who.OURSELVES, What.NO_PROXY), request, rule.reason)
         return crawl.kept(request)
+
+    async def _when_ordered(
+        self, request: Request, line: Line, target: str, domain: str
+    ) -> Request | None:
+        """Wait in place for a first order, which takes no time; it may take its time elsewhere."""
+        crawl = self._crawl
+        is_first = not line.source.orders
+        if is_first:
+            await line.source.ordered(_NO_LANE_SECONDS)
+        if is_first and line.source.orders and not compat.is_closing(crawl.crawler):
+            return await self._when_turned(request, line, target, domain)
+        return await crawl.again(request, 0.0 if line.source.error else _NO_LANE_SECONDS)
 
     async def _in_session(self, request: Request, target: str, domain: str) -> Request | None:
         """Send a request on its session's lane; one whose session is over goes round once more."""
@@ -191,6 +217,7 @@ class ProxyMiddleware:
             lane = crawl.supply.lanes.hold(held.credential, target)
             if lane is not None:
                 self._assign(request, lane, target, domain)
+                crawl.supply.count(request, held.kind)
                 return None
             await crawl.supply.lane_for(held)
         return await crawl.again(request, 0.0)
@@ -211,8 +238,8 @@ class ProxyMiddleware:
         if crawl.finish_reason is None:
             crawl.note(judge(Who.OURSELVES, crawl.guard.bound_by), request)
         crawl.at_cap(crawl.guard.bound_by)
-        if crawl.top_ups.is_waiting:
-            return await crawl.again(request, GLANCE_SECONDS)
+        if crawl.top_ups.waits_for(crawl.supply.pool):
+            return await crawl.put_off(request)
         return await crawl.kept(request)
 
     def _stop(self, rule: Rule, request: Request, reason: str = "") -> None:
@@ -221,30 +248,39 @@ class ProxyMiddleware:
             self._crawl.note(rule, request)
         self._crawl.stop(reason or rule.reason)
 
-    async def _when_turned(self, request: Request, target: str, domain: str) -> Request | None:
+    async def _when_turned(
+        self, request: Request, line: Line, target: str, domain: str
+    ) -> Request | None:
         """Wait in place for a lane that turns: they are as many as requests, and it takes no time.
 
         When the crawl ends meanwhile the request goes back to where it came from.
         """
         crawl = self._crawl
-        while crawl.supply.lanes.can_serve(target) and not compat.is_closing(crawl.crawler):
+        lanes = crawl.supply.lanes
+        while lanes.can_serve(target, line.share) and not compat.is_closing(crawl.crawler):
             leave = crawl.guard.ask(usual_of(request, domain))
             if leave is not Leave.GO:
                 return await self._hold_back(request, leave, domain)
-            lane = crawl.supply.lanes.take(target)
+            lane = crawl.supply.take(line, target)
             if lane is not None:
-                self._assign(request, lane, target, domain)
+                self._assign(request, lane, target, domain, line)
                 return None
-            await crawl.supply.turned(target)
+            await crawl.supply.turned(line, target)
         again: Request = request.replace(dont_filter=True)
         return again
 
-    def _assign(self, request: Request, lane: Lane, target: str, domain: str) -> None:
+    def _assign(
+        self, request: Request, lane: Lane, target: str, domain: str, line: Line | None = None
+    ) -> None:
         crawl = self._crawl
         assert crawl.relay is not None  # noqa: S101 - checked by the caller, narrows for the type checker
         request.meta["proxy"] = crawl.relay.url
         request.headers["Proxy-Authorization"] = crawl.relay.authorization(lane.number)
         pool = lane.credential.pool if lane.credential else crawl.supply.pool
+        source = None
+        if line is not None:
+            source = line.source
+            crawl.supply.count(request, source.targeting)
         kind = usual_of(request, domain)
         flight = Flight(
             target,
@@ -256,6 +292,7 @@ class ProxyMiddleware:
             domain,
             kind,
             crawl.guard.reserve(kind),
+            source=source,
         )
         crawl.flights.began(request, flight)
         crawl.meter.spend(pool, domain).requests += 1
@@ -314,12 +351,17 @@ class ProxyMiddleware:
                 return await crawl.again(request, wait_seconds(refusal, attempts[rule.action]))
             case Action.STOP:
                 crawl.exhausted(flight.pool)
-                if crawl.top_ups.is_waiting:
-                    return await crawl.again(request, GLANCE_SECONDS)
-                return await crawl.kept(request)
+                return await crawl.put_off(request)
             case _:
                 logger.warning("Gave up %s: %s", request, _reason(refusal))
                 raise GatewayRefusedError(_reason(refusal))
+
+
+def denied(crawl: Crawl, request: Request, error: ResiFactoryError) -> NoProxyError:
+    """Say that a request asks for what is not to be had, and count it."""
+    logger.error("%s is not sent: %s", request, error)
+    crawl.note(judge(Who.OURSELVES, What.TARGETING), request)
+    return NoProxyError(str(error))
 
 
 def _has_users_proxy(request: Request) -> bool:

@@ -6,6 +6,7 @@ another exit.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import time
@@ -16,17 +17,17 @@ from scrapy.exceptions import IgnoreRequest, NotConfigured
 from scrapy.utils.httpobj import urlparse_cached
 from scrapy.utils.misc import build_from_crawler
 
-from rf_core.errors import ResiFactoryError
+from rf_core.errors import DemoCredentialsError, OrderError, ResiFactoryError
 from rf_core.patience import Pause, answered, refused
-from rf_core.refusals import Cause
 from rf_core.retry_after import parse_date, parse_retry_after
 from rf_core.verdicts import Action, What, Who, judge, of_error
 from rf_scrapy import compat
 from rf_scrapy.components import BACKOFF, REPORTER, require
 from rf_scrapy.crawl import Crawl, crawl_of
 from rf_scrapy.flights import Flight
-from rf_scrapy.middleware import NoProxyError
-from rf_scrapy.sessions import SESSION
+from rf_scrapy.kinds import kind_of, page_of
+from rf_scrapy.meta import SESSION, TARGETING_KEYS, targeting_in
+from rf_scrapy.middleware import NoProxyError, denied
 from rf_scrapy.top_ups import GLANCE_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -71,10 +72,18 @@ class BackoffMiddleware:
         """Send a request away for as long as its domain wants to be left alone."""
         if self._crawl.parking.is_announced(request):
             return self._arrive(request)
+        if self._crawl.supply.is_asked and kind_of(request) == "robots":
+            self._follow_page(request)
         wait = self._wait_seconds(request)
         if wait:
             return self._hold(request, wait)
         return self._join(request) if self._has_session(request) else None
+
+    def _follow_page(self, robots: Request) -> None:
+        """Let a robots.txt leave from where its pages do."""
+        page = page_of(robots, compat.downloading(self._crawl.crawler))
+        if page is not None:
+            robots.meta.update(targeting_in(page.meta))
 
     def _has_session(self, request: Request) -> bool:
         crawl = self._crawl
@@ -88,18 +97,22 @@ class BackoffMiddleware:
         """
         crawl = self._crawl
         try:
+            if crawl.is_dry(crawl.supply.pool_of(request)):
+                return await crawl.put_off(request)
             await crawl.supply.sessions.join(request)
         except ResiFactoryError as error:
             rule = of_error(error)
+            if rule.what is What.INVALID and not TARGETING_KEYS.isdisjoint(request.meta):
+                raise denied(crawl, request, error) from error
             crawl.note(rule, request)
             attempts = crawl.flights.attempts_of(request)
             attempts[rule.action] += 1
             if rule.action is Action.REORDER and attempts[rule.action] <= int(rule.times or 0):
                 return await crawl.again(request, _REORDER_SECONDS * attempts[rule.action])
             logger.error("%s has no session: %s", request, error)
-            if rule.what is Cause.DEMO:
-                crawl.exhausted(crawl.supply.pool, rule.reason)
-                return await crawl.again(request, GLANCE_SECONDS)
+            if isinstance(error, DemoCredentialsError):
+                crawl.exhausted(error.pool, rule.reason)
+                return await crawl.put_off(request)
             if rule.action is Action.STOP:
                 crawl.stop(rule.reason)
                 return await crawl.kept(request)
@@ -144,7 +157,15 @@ class BackoffMiddleware:
 
     def _still_parked(self, request: Request) -> float:
         """How long a parked request whose time has come had better stay where it is."""
+        if self._crawl.top_ups.waits_for_any and self._waits_for_top_up(request):
+            return GLANCE_SECONDS
         return 0.0 if self._is_stalled(request) else self._wait_seconds(request)
+
+    def _waits_for_top_up(self, request: Request) -> bool:
+        crawl = self._crawl
+        with contextlib.suppress(OrderError):  # it is told when it comes by
+            return crawl.top_ups.waits_for(crawl.supply.pool_of(request))
+        return False
 
     def process_response(
         self, request: Request, response: Response

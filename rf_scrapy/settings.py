@@ -182,6 +182,14 @@ SETTINGS: Final = (
         "call may be for more.",
     ),
     Setting(
+        "RF_TARGETINGS",
+        "targetings",
+        256,
+        _count(1, 10_000),
+        "How many targetings (pool, country, state, type, minutes) the requests of one crawl may "
+        "ask for; each is an order of its own.",
+    ),
+    Setting(
         "RF_ALLOW_DIRECT",
         "allow_direct",
         False,
@@ -267,8 +275,7 @@ SETTINGS: Final = (
         "close",
         _choice("close", "pause"),
         "What happens when a pool runs empty or is at its floor: the crawl is `close`d, or "
-        "`pause`d until it is topped up. A crawl that starts on an empty pool is closed either "
-        "way.",
+        "`pause`d until it is topped up. Requests that ask for other pools go on.",
     ),
     Setting(
         "RF_ROBOTS",
@@ -305,18 +312,6 @@ SETTINGS: Final = (
     ),
 )
 
-META_NOT_YET: Final = frozenset(
-    {
-        "rf_pool",
-        "rf_country",
-        "rf_state",
-        "rf_proxy_type",
-        "rf_session_minutes",
-        "rf_rotate",
-    },
-)
-"""Request meta keys of the plan. A request that asks for one is refused, not half served."""
-
 KEY_SETTING: Final = "RF_API_KEY"
 
 
@@ -336,6 +331,7 @@ class CrawlSettings:
     rotate: int | None
     live_proxies: int
     quantity: int | None
+    targetings: int
     allow_direct: bool
     backoff_http_codes: frozenset[int]
     backoff_max: float

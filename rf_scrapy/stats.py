@@ -78,6 +78,11 @@ STATS: Final = (
         "Orders; one call may serve many crawls",
         lambda c: c.supply.orders,
     ),
+    Stat(
+        "rf/targetings",
+        "Targetings that proxies were ordered for",
+        lambda c: sum(1 for source in c.supply.sources() if source.orders),
+    ),
     Stat("rf/proxies/live", "Lanes with a working credential", lambda c: c.supply.lanes.live),
     Stat("rf/proxies/used", "Distinct credentials used", lambda c: c.supply.lanes.used),
     Stat("rf/exits/distinct", "Exits that were asked for", lambda c: c.exits),
@@ -110,12 +115,18 @@ STATS: Final = (
         "Requests sent again because a kept-alive connection had died",
         lambda c: c.meter.replays,
     ),
+    Stat(
+        "rf/probes",
+        "Questions put to the gateway because a plain answer could have been a target's",
+        lambda c: c.meter.probes,
+    ),
     Stat("rf/backoff/count", "Pauses of a domain, a burst counted once", lambda c: c.backoff_steps),
     Stat("rf/backoff/seconds", "Their length together", lambda c: round(c.backoff_seconds, 3)),
 )
 
 CAUSE_PREFIX: Final = "rf/cause/"
 VERDICT_PREFIX: Final = "rf/verdict/"
+TARGETING_PREFIX: Final = "rf/requests/targeting/"
 DIRECT_PREFIX: Final = "rf/requests/direct/"
 
 
@@ -124,6 +135,7 @@ def stats_of(crawl: Crawl) -> Mapping[str, Any]:
     found = {stat.name: stat.read(crawl) for stat in STATS}
     values = {name: value for name, value in found.items() if value is not None}
     values |= {f"{VERDICT_PREFIX}{name}": count for name, count in crawl.verdicts.items()}
+    values |= {f"{TARGETING_PREFIX}{name}": n for name, n in crawl.supply.requests.items()}
     values |= {f"{DIRECT_PREFIX}{way}": count for way, count in crawl.direct.items()}
     values |= {f"{CAUSE_PREFIX}{cause}": 0 for cause in SpendCause}
     causes = cause_totals(domain_spends(crawl.meter))

@@ -1,4 +1,4 @@
-"""Waits for an empty pool to be topped up, with the crawl paused meanwhile."""
+"""Waits for empty pools to be topped up, with the crawl paused while there are no others."""
 
 from __future__ import annotations
 
@@ -30,29 +30,38 @@ class TopUps:
 
     def __init__(self, crawl: Crawl) -> None:
         self._crawl = crawl
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: dict[str, asyncio.Task[None]] = {}
         self.pauses: int = 0
 
+    def waits_for(self, pool: str) -> bool:
+        """Whether requests of a pool have to wait."""
+        watching = self._watching.get(pool)
+        return watching is not None and not watching.done()
+
     @property
-    def is_waiting(self) -> bool:
-        """Whether the crawl is paused."""
-        return self._watching is not None and not self._watching.done()
+    def waits_for_any(self) -> bool:
+        """Whether requests of some pool have to wait."""
+        return any(not watching.done() for watching in self._watching.values())
 
     def wait_for(self, pool: str, *, at_floor: bool = False) -> None:
-        """Pause the crawl until that pool has a balance, or more above its floor. Repeatable."""
-        if self.is_waiting:
+        """Send nothing through a pool until it has a balance, or more above its floor. Repeatable.
+
+        The crawl is paused when its requests ask for no other.
+        """
+        if self.waits_for(pool):
             return
         self.pauses += 1
         how = "is at its floor" if at_floor else "has no balance left"
         logger.warning("Pool %s %s: paused until it is topped up.", pool, how)
-        self._crawl.crawler.engine.pause()
         work = self._watch(pool, at_floor=at_floor)
-        self._watching = asyncio.get_running_loop().create_task(work)
+        self._watching[pool] = asyncio.get_running_loop().create_task(work)
+        if all(map(self.waits_for, self._crawl.supply.pools())):
+            self._crawl.crawler.engine.pause()
 
     def close(self) -> None:
         """Wait no longer. Repeatable."""
-        if self._watching is not None:
-            self._watching.cancel()
+        for watching in self._watching.values():
+            watching.cancel()
 
     async def _watch(self, pool: str, *, at_floor: bool) -> None:
         crawl = self._crawl
@@ -73,7 +82,7 @@ class TopUps:
             crawl.stop(of_error(error).reason)
             return
         logger.info("Pool %s was topped up: the crawl goes on.", pool)
-        crawl.supply.begin_anew()
+        crawl.supply.begin_anew(pool)
         if not crawl.control.is_paused:
             compat.unpause(crawl.crawler)
 

@@ -9,44 +9,75 @@ crawler and the number of sockets does not grow with the size of an order. Invar
 * a session's credential has a lane to itself, apart from those of other requests;
 * a credential that a target has banned is not sent there again while another is left;
 * a lane that turns after so many requests carries no more than these on one credential and one set
-  of connections, also when they are in flight at once.
+  of connections, also when they are in flight at once;
+* however many targetings there are, there are no more lanes: who asks gets a fair part of them.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter, deque
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
 from rf_core.models import Proxy
+from rf_core.stock import Credential, Stock
 
-_NOBODY: Final[AbstractSet[str]] = frozenset()
+__all__ = ["Credential", "Lane", "Lanes", "Share"]
+
+_RECENTLY: Final = 8
+"""A share that has not been asked for so many requests a lane has no claim on lanes any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """A proxy, the pool that pays for it, and a short name for it that is no secret."""
+@dataclass(slots=True, eq=False)
+class Share:
+    """What one targeting, in one way of rotating, has of the live set.
 
-    proxy: Proxy
-    pool: str
+    Attributes:
+        stock: Where its credentials come from.
+        requests_each: After how many requests its lanes turn; None is as long as they work.
+        lanes: The lanes it has, now or when they have turned.
+        asked: When it was asked for a lane last, counted in requests of all shares.
+    """
+
+    stock: Stock
+    requests_each: int | None = None
+    lanes: list[Lane] = field(default_factory=list)
+    asked: float = -math.inf
+    _next: int = 0
+
+    def __repr__(self) -> str:
+        return f"<Share of {len(self.lanes)} lanes, {self.stock!r}>"
 
     @property
-    def handle(self) -> str:
-        """Eight hex digits that name this credential in stats, ledger and monitor."""
-        name = f"{self.proxy.host}:{self.proxy.port}:{self.proxy.username}".encode()
-        return hashlib.blake2b(name, digest_size=4).hexdigest()
+    def is_busy(self) -> bool:
+        """Whether all of its lanes have something to do."""
+        return all(lane.in_flight or lane.retired for lane in self.lanes)
 
-
-@dataclass(slots=True)
-class _Stock:
-    """What an order brought, and how much of it has been looked at."""
-
-    proxies: Sequence[Proxy]
-    pool: str
-    taken: int = 0
+    def take(self, target: str) -> Lane | None:
+        """Put a request on the least busy lane, in turn; None when no lane can carry it there."""
+        lanes = self.lanes
+        size = len(lanes)
+        banned = self.stock.banned(target)
+        best: Lane | None = None
+        at = 0
+        for step in range(size):
+            number = (self._next + step) % size
+            lane = lanes[number]
+            if lane.credential is None or lane.retired or lane.handle in banned:
+                continue
+            if best is None or lane.in_flight < best.in_flight:
+                best, at = lane, number
+                if not lane.in_flight:
+                    break
+        if best is None:
+            return None
+        self._next = at + 1
+        best.board(target)
+        if self.requests_each is not None and best.served >= self.requests_each:
+            best.retired = True
+        return best
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +85,8 @@ class Lane:
     """One place in the live set.
 
     Attributes:
+        share: Whose lane it is; None for those of sessions.
+        goes_to: The share that gets it when it has turned, if it is another.
         handle: Name of its credential, or "".
         in_flight: Requests that carry its number.
         served: Requests that have carried it since it got its credential.
@@ -65,6 +98,8 @@ class Lane:
     """
 
     number: int
+    share: Share | None = None
+    goes_to: Share | None = None
     credential: Credential | None = None
     handle: str = ""
     in_flight: int = 0
@@ -92,23 +127,25 @@ class Lanes:
         size: How many lanes there are.
         requests_each: After how many requests a lane turns to its next credential and to new
             connections; None keeps both for as long as they work.
+
+    Attributes:
+        own: The share of requests that ask for nothing. It has every lane until others ask.
     """
 
     def __init__(self, size: int, requests_each: int | None = None) -> None:
         if size < 1 or (requests_each is not None and requests_each < 1):
             message = f"a live set needs at least one lane and one request each, not {size}"
             raise ValueError(message)
-        self._requests_each = requests_each
-        self._lanes = tuple(Lane(number) for number in range(size))
-        self._held = tuple(Lane(number) for number in range(size, 2 * size))
-        self._spare: deque[Credential] = deque()
-        self._stocks: deque[_Stock] = deque()
-        self._good: dict[str, Credential] = {}
         self._refused: set[str] = set()
         self._used: set[str] = set()
-        self._banned: dict[str, set[str]] = {}
-        self._next = 0
+        self._stocks: list[Stock] = []
+        self._shares: list[Share] = []
+        self.own: Share = self.open(self.new_stock(size), requests_each)
+        self._lanes = tuple(Lane(number, self.own) for number in range(size))
+        self.own.lanes.extend(self._lanes)
+        self._held = tuple(Lane(number) for number in range(size, 2 * size))
         self._turns = 0
+        self._asked = 0
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._lanes)
@@ -127,15 +164,10 @@ class Lanes:
         """Lanes that can carry a request now."""
         return sum(1 for lane in self._lanes if lane.credential and not lane.retired)
 
-    def can_serve(self, target: str) -> bool:
-        """Whether a credential is left that works and is not banned there."""
-        banned = self._banned.get(target, _NOBODY)
-        return any(handle not in banned for handle in self._good)
-
     @property
     def spare(self) -> int:
-        """Credentials never used yet; repeats among them are found when it is their turn."""
-        return len(self._spare) + sum(len(one.proxies) - one.taken for one in self._stocks)
+        """Credentials never used yet, of all targetings."""
+        return sum(stock.spare for stock in self._stocks)
 
     @property
     def used(self) -> int:
@@ -147,70 +179,108 @@ class Lanes:
         """Credentials that were refused for good."""
         return len(self._refused)
 
-    def add(self, credentials: Iterable[Credential]) -> int:
+    # Shares
+
+    def new_stock(self, ready: int | None = None) -> Stock:
+        """Make room for the credentials of one more targeting."""
+        stock = Stock(ready or len(self._lanes), self._refused)
+        self._stocks.append(stock)
+        return stock
+
+    def open(self, stock: Stock, requests_each: int | None = None) -> Share:
+        """Begin a share. It has no lane yet: it claims some when it is asked."""
+        share = Share(stock, requests_each)
+        self._shares.append(share)
+        return share
+
+    def claim(self, share: Share) -> Lane | None:
+        """Let a share have one lane more, up to what is fair.
+
+        Returns a lane with nothing in flight, to hang up and to renew. None when it has enough, or
+        when one is coming to it: a busy one that turns when it is empty.
+        """
+        coming = sum(1 for lane in self._lanes if lane.goes_to is share)
+        if coming + len(share.lanes) >= self._fair(share) or (coming and not share.lanes):
+            return None
+        others = [lane for lane in self._lanes if lane.share is not share and lane.goes_to is None]
+        surplus = {id(one): len(one.lanes) - self._fair(one) for one in self._shares}
+        # What has come to a share for a request that waits is not taken away from it unused.
+        others = [
+            lane
+            for lane in others
+            if surplus[id(lane.share)] > 0 or (not share.lanes and (lane.served or lane.retired))
+        ]
+
+        def ease(lane: Lane) -> tuple[bool, bool, float, int]:
+            """What is given up the most easily comes first."""
+            rests = not lane.in_flight and not lane.retired
+            asked = lane.share.asked if lane.share else 0
+            return not rests, surplus[id(lane.share)] <= 0, asked, lane.in_flight
+
+        lane = min(others, key=ease, default=None)
+        if lane is None:
+            return None
+        free = not lane.in_flight and not lane.retired
+        lane.goes_to = share
+        lane.retired = True
+        return lane if free else None
+
+    def _fair(self, share: Share) -> int:
+        """How many lanes a share may have: none when nobody has asked for it of late."""
+        recent = self._asked - _RECENTLY * len(self._lanes)
+        asking = [one for one in self._shares if one.asked > recent or one is share]
+        if share.asked <= recent and not any(lane.in_flight for lane in share.lanes):
+            return 0
+        return max(1, len(self._lanes) // len(asking))
+
+    # Credentials
+
+    def add(self, credentials: Iterable[Credential], share: Share | None = None) -> int:
         """Take in what an order brought; return how many of them were new."""
-        fresh = sum(self._add(credential) for credential in credentials)
-        self._fill_lanes()
+        share = share or self.own
+        fresh = sum(share.stock.add(credential) for credential in credentials)
+        self._fill(share.stock)
         return fresh
 
-    def stock(self, proxies: Sequence[Proxy], pool: str) -> None:
+    def stock(self, proxies: Sequence[Proxy], pool: str, share: Share | None = None) -> None:
         """Take in what an order brought, however many: objects are made when it is their turn."""
-        self._stocks.append(_Stock(proxies, pool))
-        self._draw()
-        self._fill_lanes()
+        share = share or self.own
+        share.stock.deliver(proxies, pool)
+        self._fill(share.stock)
 
-    def _add(self, credential: Credential) -> bool:
-        handle = credential.handle
-        if handle in self._good or handle in self._refused:
-            return False
-        self._good[handle] = credential
-        self._spare.append(credential)
-        return True
-
-    def _draw(self) -> None:
-        """Have as many spare as there are lanes, for as long as stocks last."""
-        while self._stocks and len(self._spare) < len(self._lanes):
-            stock = self._stocks[0]
-            if stock.taken == len(stock.proxies):
-                self._stocks.popleft()
-                continue
-            self._add(Credential(stock.proxies[stock.taken], stock.pool))
-            stock.taken += 1
-
-    def _fill_lanes(self) -> None:
+    def _fill(self, stock: Stock) -> None:
         for lane in self._lanes:
             if lane.credential is None and not lane.in_flight:
-                self.renew(lane)
+                bound_for = lane.goes_to or lane.share
+                if bound_for is not None and bound_for.stock is stock:
+                    self.renew(lane)
 
     def credential(self, handle: str) -> Credential | None:
         """Return the credential of that name, if it is in use and works."""
-        return self._good.get(handle)
+        stock = self.stock_of(handle)
+        return None if stock is None else stock.get(handle)
+
+    def stock_of(self, handle: str) -> Stock | None:
+        """Return where a credential that works belongs."""
+        return next((stock for stock in self._stocks if stock.get(handle)), None)
 
     def lane(self, number: int) -> Lane | None:
         """Return the lane of that number, or None."""
         lanes = self._lanes if number < len(self._lanes) else self._held
         return lanes[number % len(lanes)] if 0 <= number < 2 * len(lanes) else None
 
-    def take(self, target: str) -> Lane | None:
-        """Put a request on the least busy lane, in turn; None when no lane can carry it there."""
-        size = len(self._lanes)
-        banned = self._banned.get(target, _NOBODY)
-        best: Lane | None = None
-        for step in range(size):
-            lane = self._lanes[(self._next + step) % size]
-            if lane.credential is None or lane.retired or lane.handle in banned:
-                continue
-            if best is None or lane.in_flight < best.in_flight:
-                best = lane
-                if not lane.in_flight:
-                    break
-        if best is None:
-            return None
-        self._next = (best.number + 1) % size
-        best.board(target)
-        if self._requests_each is not None and best.served >= self._requests_each:
-            best.retired = True
-        return best
+    # Requests
+
+    def take(self, target: str, share: Share | None = None) -> Lane | None:
+        """Put a request on the least busy lane of a share; None when no lane can carry it there."""
+        share = share or self.own
+        self._asked += 1
+        share.asked = self._asked
+        return share.take(target)
+
+    def can_serve(self, target: str, share: Share | None = None) -> bool:
+        """Whether a credential is left that works and is not banned there."""
+        return (share or self.own).stock.can_serve(target)
 
     def hold(self, credential: Credential, target: str) -> Lane | None:
         """Put a request on the lane of its session's credential; None while that has none."""
@@ -255,10 +325,13 @@ class Lanes:
             del lane.targets[target]
         return lane.retired and not lane.in_flight
 
+    # Turns
+
     def refuse(self, handle: str) -> tuple[Lane, ...]:
         """Retire a credential everywhere; return the lanes that can be hung up at once."""
         self._refused.add(handle)
-        self._good.pop(handle, None)
+        for stock in self._stocks:
+            stock.drop(handle)
         free = []
         for lane in (*self._lanes, *self._held):
             if lane.handle == handle and not lane.retired:
@@ -276,24 +349,20 @@ class Lanes:
         return None if lane.in_flight else lane
 
     def ban(self, handle: str, target: str) -> None:
-        """Send a credential to that target no more.
+        """Send a credential to that target no more; see :meth:`Stock.ban`."""
+        stock = self.stock_of(handle)
+        if stock is not None:
+            stock.ban(handle, target)
 
-        When all of them are banned there the target begins anew: it may have forgotten by now.
-        """
-        banned = self._banned.setdefault(target, set())
-        banned.add(handle)
-        if not self.can_serve(target):
-            banned.clear()
-
-    def make_room(self, target: str) -> Lane | None:
+    def make_room(self, target: str, share: Share | None = None) -> Lane | None:
         """Retire an empty lane, so that a credential which the target has not banned gets one.
 
         None when no lane is empty, or none is needed.
         """
-        banned = self._banned.get(target, _NOBODY)
-        if not banned or not self.can_serve(target):
+        share = share or self.own
+        if not share.stock.banned(target) or not share.stock.can_serve(target):
             return None
-        lane = next((one for one in self._lanes if not one.in_flight and not one.retired), None)
+        lane = next((one for one in share.lanes if not one.in_flight and not one.retired), None)
         if lane is not None:
             lane.retired = True
         return lane
@@ -309,8 +378,10 @@ class Lanes:
             message = f"{lane!r} still carries requests"
             raise ValueError(message)
         credential = held
-        if lane.number < len(self._lanes):
-            credential = self._next_credential(self._banned.get(target, _NOBODY))
+        if lane.share is not None:
+            share = self._moved(lane, lane.share)
+            taken = Counter(one.handle for one in self._lanes if not one.retired)
+            credential = share.stock.next(taken, share.stock.banned(target))
         lane.credential = credential
         lane.handle = credential.handle if credential else ""
         if credential:
@@ -322,19 +393,11 @@ class Lanes:
         lane.retired = False
         return credential is not None
 
-    def _next_credential(self, banned: AbstractSet[str]) -> Credential | None:
-        """A new one, or else the one that has rested longest, in no other lane if possible."""
-        if self._spare:
-            credential = self._spare.popleft()
-            self._draw()
-            return credential
-        taken = Counter(lane.handle for lane in self._lanes if not lane.retired)
-        # As many as there are lanes are in lanes: the search soon ends, but for those banned.
-        handle = next((one for one in self._good if not taken[one] and one not in banned), None)
-        if handle is None and self._good:
-            handle = min(self._good, key=taken.__getitem__)
-        if handle is None:
-            return None
-        credential = self._good.pop(handle)
-        self._good[handle] = credential
-        return credential
+    def _moved(self, lane: Lane, share: Share) -> Share:
+        """Give a lane over to the share that it goes to; return whose it is now."""
+        if lane.goes_to is None:
+            return share
+        share.lanes.remove(lane)
+        lane.share, lane.goes_to = lane.goes_to, None
+        lane.share.lanes.append(lane)
+        return lane.share

@@ -27,6 +27,7 @@ class Meter:
         unbilled_bytes: Exchanges the gateway refused itself, and sends that died unanswered on a
             stale connection.
         tunnels, exchanges: CONNECT tunnels that were established; plain http requests sent.
+        probes: Questions put to the gateway, because a plain answer could have been a target's.
         replays: Requests sent again because a kept-alive connection had died unseen.
         billed_bytes: Billed bytes, both ways, of all pools and domains.
         limit_bytes: Where they must end, or ask: `at_limit` is called with the bytes that reach it.
@@ -39,6 +40,7 @@ class Meter:
     tunnels: int = 0
     exchanges: int = 0
     replays: int = 0
+    probes: int = 0
     billed_bytes: int = 0
     limit_bytes: int | None = None
     end_bytes: int | None = None

@@ -40,6 +40,12 @@ class Cause(StrEnum):
     OTHER = "other"
 
 
+OF_ALL_TARGETS: Final = frozenset({Cause.AUTH, Cause.DEMO, Cause.EXHAUSTED})
+"""What is said of a credential or a pool, whichever target the request was for."""
+
+OWN_BYTES: Final = 16 * 1024
+"""A gateway's own answer to a plain request is no longer than that; a longer one is a target's."""
+
 _CAUSES: Final[Mapping[int, Cause]] = {
     402: Cause.EXHAUSTED,
     403: Cause.BLOCKED,
@@ -117,7 +123,8 @@ def is_gateways_own(status: int, headers: Mapping[str, str]) -> bool:
     """Tell the gateway's answer from the target's on a plain http request.
 
     A 407 can only be a proxy's (RFC 9110, 15.5.8). Any other error status counts as the gateway's
-    when it says so itself: `Proxy-Status` with an `error` parameter (RFC 9209) or a challenge.
+    when it says so itself: `Proxy-Status` with an `error` parameter (RFC 9209) or a challenge. A
+    target can say all of that, too: what concerns more than itself has to be asked of the gateway.
     """
     if status == 407:  # noqa: PLR2004 - Proxy Authentication Required
         return True

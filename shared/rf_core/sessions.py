@@ -9,7 +9,7 @@ exit never changes inside a session whatever the reading.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,17 +29,37 @@ class Held:
         epoch: How many sessions of that key there have been, this one included: each has a cookie
             jar of its own.
         ends_at: When it takes no more requests, in the crawl's seconds.
+        kind: What was ordered for it, where there are several kinds.
     """
 
     key: str
     epoch: int
     credential: Credential
     ends_at: float
+    kind: Hashable = None
 
     @property
     def jar(self) -> str:
         """Name of its cookie jar."""
         return f"rf:{self.key}:{self.epoch}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Spare:
+    """A credential that waits for a session: ordered when, and for how long."""
+
+    credential: Credential
+    ordered_at: float
+    lease: float
+
+    def is_fresh(self, now: float) -> bool:
+        """Whether a session that begins now has most of the lease before it."""
+        return now - self.ordered_at <= self.lease * (1 - _FRESH_SHARE)
+
+    @property
+    def ends_at(self) -> float:
+        """When its session takes no more requests."""
+        return self.ordered_at + self.lease - min(_LONGEST_MARGIN, self.lease * _MARGIN_SHARE)
 
 
 class Sessions:
@@ -51,10 +71,9 @@ class Sessions:
 
     def __init__(self, lease_seconds: float) -> None:
         self._lease = lease_seconds
-        self._margin = min(_LONGEST_MARGIN, lease_seconds * _MARGIN_SHARE)
         self._held: dict[str, Held] = {}
         self._epochs: dict[str, int] = {}
-        self._spare: deque[tuple[Credential, float]] = deque()
+        self._spare: dict[Hashable, deque[_Spare]] = {}
         self._known: set[str] = set()
         self.renewed = 0
         self.resumed = 0
@@ -65,7 +84,7 @@ class Sessions:
         return len(self._held)
 
     def __repr__(self) -> str:
-        return f"<Sessions {len(self._held)} held, {len(self._spare)} spare>"
+        return f"<Sessions {len(self._held)} held, {self.spare} spare>"
 
     @property
     def begun(self) -> int:
@@ -75,18 +94,34 @@ class Sessions:
     @property
     def spare(self) -> int:
         """Credentials that wait for a session."""
-        return len(self._spare)
+        return sum(map(len, self._spare.values()))
 
-    def add(self, credentials: Iterable[Credential], ordered_at: float) -> int:
+    def add(
+        self,
+        credentials: Iterable[Credential],
+        ordered_at: float,
+        *,
+        kind: Hashable = None,
+        lease_seconds: float | None = None,
+    ) -> int:
         """Take in what an order brought; return how many of them were new.
 
         Args:
             ordered_at: When the order was sent, in the crawl's seconds.
+            kind: What was ordered, where there are several kinds.
+            lease_seconds: For how long these keep their exit, if not for as long as all others.
         """
+        lease = self._lease if lease_seconds is None else lease_seconds
         fresh = [one for one in credentials if one.handle not in self._known]
         self._known.update(one.handle for one in fresh)
-        self._spare.extend((one, ordered_at) for one in fresh)
+        waiting = self._spare.setdefault(kind, deque())
+        waiting.extend(_Spare(one, ordered_at, lease) for one in fresh)
         return len(fresh)
+
+    def going_on(self, key: str, now: float) -> Held | None:
+        """Return the session of a key if it is going on; nothing is counted by asking."""
+        held = self._held.get(key)
+        return held if held is not None and now < held.ends_at else None
 
     def find(self, key: str, now: float) -> Held | None:
         """Return the session of a key, unless there is none or its lease is over."""
@@ -97,20 +132,19 @@ class Sessions:
             return None
         return held
 
-    def begin(self, key: str, now: float) -> Held | None:
+    def begin(self, key: str, now: float, kind: Hashable = None) -> Held | None:
         """Begin a session on a credential of its own; None when none is left that is fresh enough.
 
         One that has lost half of its lease by waiting would end sessions early: it is dropped.
         """
-        while self._spare:
-            credential, ordered_at = self._spare.popleft()
-            if now - ordered_at > self._lease * (1 - _FRESH_SHARE):
-                continue
-            self._epochs[key] = self._epochs.get(key, 0) + 1
-            ends_at = ordered_at + self._lease - self._margin
-            held = Held(key, self._epochs[key], credential, ends_at)
-            self._held[key] = held
-            return held
+        waiting = self._spare.get(kind)
+        while waiting:
+            spare = waiting.popleft()
+            if spare.is_fresh(now):
+                self._epochs[key] = self._epochs.get(key, 0) + 1
+                held = Held(key, self._epochs[key], spare.credential, spare.ends_at, kind)
+                self._held[key] = held
+                return held
         return None
 
     def note_jar(self, key: str, jar: str) -> None:

@@ -55,6 +55,7 @@ class What(StrEnum):
     TRUNCATED = "truncated"
     HANDSHAKE = "handshake"
     UNSUPPORTED = "unsupported"
+    TARGETING = "targeting"
     NO_PROXY = "no_proxy"
     SPENT = "spent"
     FLOOR = "floor"
@@ -181,6 +182,8 @@ RULES: Final[tuple[Rule, ...]] = (
          Action.STOP, reason="rf_settings"),
     Rule(Who.OURSELVES, What.UNSUPPORTED, "the request asks for what is not there: meta, scheme",
          Action.GIVE_UP),
+    Rule(Who.OURSELVES, What.TARGETING, "the request asks for a pool, country, … that is not to be "
+         "had", Action.GIVE_UP),
     Rule(Who.OURSELVES, What.NO_PROXY, "no proxy is left, and `RF_ALLOW_DIRECT` is off",
          Action.GIVE_UP),
     Rule(Who.OURSELVES, What.SPENT, "the next request could reach beyond `RF_BUDGET`",

@@ -94,7 +94,9 @@ async def test_a_refused_credential_is_retired_and_its_request_goes_out_on_anoth
         async with Rig(gateway.port, riders=riders) as rig:
             for _ in range(4):
                 assert (await asked(rig, "rf", line=line)).startswith(b"HTTP/1.1 200")
-    assert names(gateway.heads).count("rotating-1-0") == 1
+    # On plain http the gateway is asked whether it was its answer.
+    assert names(gateway.heads).count("rotating-1-0") == 1 + rig.meter.probes
+    assert rig.meter.probes == (0 if line.startswith("CONNECT") else 1)
     assert riders.verdicts == {"gateway_auth": 1}
     assert told == []
 
@@ -120,11 +122,11 @@ async def test_an_upload_is_never_sent_twice():
             writer.write(f"{line}\r\nProxy-Authorization: {authorization}\r\n\r\nabc".encode())
             assert b"HTTP/1.1 407 relay-failure=1" in await asyncio.wait_for(reader.read(), 5)
             await closed(writer)
-    assert len(gateway.heads) == 1
+    assert [head.split()[0] for head in gateway.heads] == [b"POST", b"CONNECT"]
 
 
 async def test_an_empty_pool_ends_it_and_a_busy_gateway_does_not():
-    answers = [refusal(429, b"Retry-After: 7"), refusal(402)]
+    answers = [refusal(429, b"Retry-After: 7"), refusal(402), refusal(402)]
     async with Scripted(lambda _head: answers.pop(0)) as gateway:
         riders, told = passengers(Office(gateway.port))
         async with Rig(gateway.port, riders=riders) as rig:
@@ -135,7 +137,7 @@ async def test_an_empty_pool_ends_it_and_a_busy_gateway_does_not():
             assert b" 402 " in await asked(rig, "rf")
             assert told == ["rf_balance_exhausted"]
             assert b" 402 the pool has no balance left" in await asked(rig, "rf")
-    assert len(gateway.heads) == 2
+    assert len(gateway.heads) == 3, "the last is the question whether that is so"
 
 
 @pytest.mark.parametrize(

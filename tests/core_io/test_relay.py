@@ -44,8 +44,7 @@ async def test_connections_to_the_gateway_are_kept_alive_for_their_own_credentia
 
 
 async def test_a_kept_alive_connection_carries_no_more_than_its_share_where_exits_rotate():
-    limits = RelayLimits(connect=2.0, answer=0.3, drain=0.5, requests_each=3)
-    async with Scripted(lambda _head: ok()) as gateway, Rig(gateway.port, limits=limits) as rig:
+    async with Scripted(lambda _head: ok()) as gateway, Rig(gateway.port, each=3) as rig:
         for _ in range(7):
             await rig.ask(GET, "Host: shop.test", lane=0)
         assert gateway.connections == 3
@@ -113,6 +112,7 @@ async def test_a_refusal_keeps_its_status_and_is_free(line, tunnel, status, caus
         record = rig.refusal(answer)
         assert (record.status, record.cause, record.lane) == (status, cause, 1)
         assert (record.retry_after, record.tunnel) == ("9", tunnel)
+        await settled(lambda: len(gateway.heads) == 1 + rig.meter.probes)
     assert rig.meter.wire_bytes == 0
     assert rig.meter.unbilled_bytes == gateway.read_bytes + gateway.sent_bytes
 
@@ -355,3 +355,14 @@ async def test_the_secret_is_not_in_what_prints():
         assert token not in repr(rig.relay)
         assert token not in repr(vars(rig.relay))
         assert "pass-0" not in repr(rig.lanes) + repr(list(rig.lanes))
+
+
+async def test_an_ipv6_target_without_brackets_gets_them():
+    """As Scrapy's httpx handler writes them, in tunnels and in URLs."""
+    async with Scripted(lambda _head: refusal(403)) as gateway, Rig(gateway.port) as rig:
+        answer = await rig.ask("CONNECT ::1:443 HTTP/1.1", "Host: ::1:443")
+        assert rig.refusal(answer).target == "[::1]:443"
+        answer = await rig.ask("GET http://::1:8080/a HTTP/1.1", "Host: [::1]:8080")
+        assert rig.refusal(answer).target == "[::1]:8080"
+        starts = [head.split(b"\r\n")[0] for head in gateway.heads]
+        assert starts == [b"CONNECT [::1]:443 HTTP/1.1", b"GET http://[::1]:8080/a HTTP/1.1"]

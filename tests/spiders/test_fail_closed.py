@@ -185,7 +185,8 @@ def test_a_request_that_asks_for_what_is_not_there_is_not_sent(sandbox, tmp_path
             yield {}
     """.replace("SITE", sandbox.site_http)
     outcome = crawl(tmp_path, code, ADDON, environment(tmp_path, sandbox))
-    assert "rf_country is not in this version" in outcome.log
+    assert "No country 'a' is listed" in outcome.log
+    assert outcome.stats["rf/requests/direct"] == 0
     assert sandbox.state()["site"]["requests"] == 0
 
 
@@ -318,7 +319,7 @@ def test_a_lane_is_free_again_when_another_middleware_answers_beyond_ours(sandbo
     """What it returns never comes back through our middleware, and nobody says so."""
     (tmp_path / "mine.py").write_text(
         "class Answers:\n"
-        "    def process_request(self, request):\n"
+        "    def process_request(self, request, spider=None):\n"
         "        if '/ip' in request.url:\n"
         "            return request.replace(url=request.url.replace('/ip', '/bytes/9'))\n"
     )

@@ -92,6 +92,78 @@ def top_up_at(sandbox, low, seconds=40):
         time.sleep(0.5)
 
 
+def test_a_crawl_that_begins_with_an_empty_pool_waits_for_it_too(fast, tmp_path):
+    """C-068, C-071"""
+    fast.set_balance("premium", 0)
+
+    def top_up_once_demo():
+        deadline = time.monotonic() + 40
+        while time.monotonic() < deadline:
+            calls = fast.journal()["calls"]
+            if any(call["path"] == "/api/v1/balance" for call in calls):
+                fast.top_up("premium", 10**7)
+                return
+            time.sleep(0.1)
+
+    friend = threading.Thread(target=top_up_once_demo)
+    friend.start()
+    env = environment(tmp_path, fast, RF_CLOCK_SCALE="30")
+    done = crawl(tmp_path, emptying(fast), PAUSE, env)
+    friend.join()
+    assert done.stats["finish_reason"] == "finished", done.log
+    assert done.stats["item_scraped_count"] == 40
+    assert done.stats["rf/pauses"] == 1
+    assert done.stats["rf/requests/direct"] == 0
+    assert {row["status"] for row in fast.traffic()["traffic"]} <= {200, None}
+    assert done.wire_bytes == gateway_bytes(fast)
+
+
+def test_an_interrupt_ends_the_wait_of_a_crawl_that_has_not_begun(fast, tmp_path):
+    fast.set_balance("premium", 0)
+    env = environment(tmp_path, fast, RF_CLOCK_SCALE="30")
+    settings = PAUSE | {"JOBDIR": str(tmp_path / "job")}
+    first = crawl(tmp_path, emptying(fast, interrupt=True), settings, env)
+    assert first.stats["finish_reason"] == "shutdown", first.log
+    assert fast.traffic()["traffic"] == []
+    fast.top_up("premium", 10**7)
+    later = crawl(tmp_path, emptying(fast, pages=0), settings, env)
+    assert later.stats["item_scraped_count"] == 40, later.log
+
+
+def test_a_pool_that_is_waited_for_holds_up_no_other(fast, tmp_path):
+    fast.set_balance("mobile", 30_000)
+    source = """
+class Two(scrapy.Spider):
+    name = "two"
+    async def start(self):
+        for n in range(40):
+            meta = {{"rf_pool": "mobile"}} if n % 2 else {{}}
+            yield scrapy.Request("{site}/bytes/" + str(4_000 + n), meta=meta)
+    def parse(self, response):
+        yield {{"url": response.url}}
+""".format(site=fast.site_https)  # noqa: UP032 - braces belong to the spider
+    env = environment(tmp_path, fast, RF_CLOCK_SCALE="30")
+
+    def top_up_once_the_other_is_done():
+        deadline = time.monotonic() + 40
+        while time.monotonic() < deadline:
+            asked = [one["target"] for one in fast.site_log()["requests"]]
+            own = [target for target in asked if int(target.rpartition("/")[2]) % 2 == 0]
+            if len(own) == 20 and any(r["status"] == 402 for r in fast.traffic()["traffic"]):
+                fast.top_up("mobile", 10**7)
+                return
+            time.sleep(0.1)
+
+    friend = threading.Thread(target=top_up_once_the_other_is_done)
+    friend.start()
+    done = crawl(tmp_path, source, PAUSE, env)
+    friend.join()
+    assert done.stats["finish_reason"] == "finished", done.log
+    assert done.stats["item_scraped_count"] == 40
+    assert "Pool mobile was topped up: the crawl goes on" in done.log
+    assert done.wire_bytes == gateway_bytes(fast)
+
+
 def test_an_interrupt_ends_the_pause_and_the_job_goes_on_later(fast, tmp_path):
     fast.set_balance("premium", 60_000)
     env = environment(tmp_path, fast, RF_CLOCK_SCALE="30")

@@ -70,7 +70,13 @@ class Matrix:
         return len(re.findall(rf"Retrying <GET https?://{re.escape(case.domain)}:", self.done.log))
 
     def sent(self, case):
-        return [row for row in self.rows if row["target"].startswith(f"{case.domain}:")]
+        """What the gateway has seen of a case, without the questions whether it has refused."""
+        return [
+            row
+            for row in self.rows
+            if row["target"].startswith(f"{case.domain}:")
+            and (case.scheme == "https") is (row["method"] == "CONNECT")
+        ]
 
 
 @pytest.fixture(scope="module", params=HANDLERS)
@@ -106,11 +112,11 @@ def test_the_verdict_and_what_follows(matrix, case):
 
 def test_the_matrix_as_a_whole(matrix):
     """What is refused is never tried again, nothing leaves directly, every verdict is counted."""
-    names = {row["username"] for row in matrix.rows if row["status"] == 407}
+    names = {row["username"] for row in matrix.rows if row["outcome"] == "refused_407"}
     assert names
     for case in CASES:
         # Of two requests under way on one credential each may be told; neither tries again.
-        told = [row["username"] for row in matrix.sent(case) if row["status"] == 407]
+        told = [row["username"] for row in matrix.sent(case) if row["outcome"] == "refused_407"]
         assert len(set(told)) == len(told), "a dead credential was tried again"
     assert "127.0.0.1" not in matrix.addresses
     assert matrix.done.stats["rf/requests/direct"] == 0
@@ -144,7 +150,8 @@ def test_an_empty_pool_ends_the_crawl_and_its_requests_are_kept(sandbox, tmp_pat
     done = crawl(tmp_path, source, settings, environment(tmp_path, sandbox))
     assert done.stats["finish_reason"] == "rf_balance_exhausted", done.log
     refused = [row for row in sandbox.traffic()["traffic"] if row["status"] == int(status)]
-    assert len(refused) == done.stats["rf/verdict/gateway_exhausted"] == 1
+    assert done.stats["rf/verdict/gateway_exhausted"] == 1
+    assert len(refused) == 1 + done.stats["rf/probes"] == (2 if scheme == "http" else 1)
     assert done.stats["rf/proxies/retired"] == 0
     sandbox.top_up("premium", 10**7)
     again = crawl(
@@ -171,7 +178,9 @@ def test_a_revoked_key_that_takes_its_credentials_along_ends_the_crawl(sandbox, 
         "RF_LIVE_PROXIES": 2, "RF_QUANTITY": 6, "CONCURRENT_REQUESTS": 1, "RF_ROTATE": "request",
     }  # fmt: skip
     done = crawl(tmp_path, spider(*urls), settings, environment(tmp_path, sandbox))
-    refused = [row["username"] for row in sandbox.traffic()["traffic"] if row["status"] == 407]
+    rows = [row for row in sandbox.traffic()["traffic"] if row["status"] == 407]
+    refused = [row["username"] for row in rows if (row["method"] == "GET") is (scheme == "http")]
+    assert len(rows) - len(refused) == done.stats["rf/probes"]
     assert len(set(refused)) == len(refused) == done.stats["rf/proxies/retired"], done.log
     assert done.stats["finish_reason"] == "rf_key_refused", done.log
     assert done.stats["rf/requests/direct"] == 0

@@ -26,8 +26,15 @@ from rf_sandbox.switches import READINGS, of_profile
 from rf_scrapy.checks import RULES
 from rf_scrapy.extension import FINISH_REASONS
 from rf_scrapy.kinds import WAYS
-from rf_scrapy.settings import META_NOT_YET, SETTINGS
-from rf_scrapy.stats import CAUSE_PREFIX, DIRECT_PREFIX, STATS, VERDICT_PREFIX
+from rf_scrapy.meta import META
+from rf_scrapy.settings import SETTINGS
+from rf_scrapy.stats import (
+    CAUSE_PREFIX,
+    DIRECT_PREFIX,
+    STATS,
+    TARGETING_PREFIX,
+    VERDICT_PREFIX,
+)
 from rf_tui.amounts import UNITS
 from rf_tui.cli.exit_codes import MEANINGS
 from rf_tui.cli.json_keys import JSON_KEYS
@@ -57,7 +64,11 @@ def _scrapy():
             "|---|---|---|",
             *(f"| `{s.name}` | {_default(s.default)} | {s.meaning} |" for s in SETTINGS),
         ],
-        "meta not yet": [", ".join(f"`{name}`" for name in sorted(META_NOT_YET)) + "."],
+        "meta": [
+            "| key | meaning |",
+            "|---|---|",
+            *(f"| `{key.name}: {key.example}` | {key.meaning} |" for key in META),
+        ],
         "rules": [
             "| rule | severity | what it finds |",
             "|---|---|---|",
@@ -69,6 +80,7 @@ def _scrapy():
             *(f"| `{stat.name}` | {stat.meaning}. |" for stat in STATS),
             f"| `{VERDICT_PREFIX}<name>` | [Verdicts](verdicts.md), as `gateway_auth`. |",
             f"| `{CAUSE_PREFIX}<cause>` | Billed bytes by cause, named below; they sum to all. |",
+            f"| `{TARGETING_PREFIX}<name>` | Those that asked for it themselves, as `de sticky`. |",
             f"| `{DIRECT_PREFIX}<way>` | Those by each way, named below. |",
         ],
         "causes": [

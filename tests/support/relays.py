@@ -19,8 +19,10 @@ QUICK = RelayLimits(connect=2.0, answer=0.3, drain=0.5)
 class Rig:
     """A relay with its lanes on a gateway, and a client's sockets."""
 
-    def __init__(self, gateway_port, *, lanes=2, limits=QUICK, host="127.0.0.1", riders=None):
-        self.lanes = Lanes(lanes)
+    def __init__(
+        self, gateway_port, *, lanes=2, limits=QUICK, host="127.0.0.1", riders=None, each=None
+    ):
+        self.lanes = Lanes(lanes, each)
         self.lanes.add(
             Credential(Proxy(host, gateway_port, f"user-{n}", Secret(f"pass-{n}")), "premium")
             for n in range(lanes)

@@ -73,15 +73,19 @@ def _gateway(scheme: str) -> list[Case]:
 
     own = {"code": "proxy_internal_response"}
     many = ("gateway_auth",)
+    # On plain http the gateway is asked once more, by CONNECT, whether it has said so.
+    times = 1 if scheme == "https" else 2
     return [
-        case("auth", _status(407), verdicts=many, sent=2, exits="other"),
-        case("auth-thrice", _status(407), first=3, verdicts=many * 3, sent=4, exits="other"),
+        case("auth", _status(407), first=times, verdicts=many, sent=2, exits="other"),
+        case(
+            "auth-thrice", _status(407), first=3 * times, verdicts=many * 3, sent=4, exits="other"
+        ),
         case(
             "auth-always", _status(407), first=0, verdicts=many * 6, sent=6, exits="other",
             outcome=GAVE_UP,
         ),
         case(
-            "demo", _status(407, message="demo credentials do not work"),
+            "demo", _status(407, message="demo credentials do not work"), first=times,
             verdicts=("gateway_demo",), sent=2, exits="other",
         ),
         case("limited", _status(429, **own), first=2, verdicts=("gateway_limited",) * 2, sent=3),
@@ -168,6 +172,31 @@ def _sessions() -> list[Case]:
     ]  # fmt: skip
 
 
+def _forged() -> list[Case]:
+    """What a target on plain http can say in the gateway's name, and what comes of it."""
+
+    def case(name: str, what: dict, **expected: object) -> Case:
+        return Case(
+            f"forged-{name}", scheme="http", where="site", what=what, **expected
+        )  # fmt: skip
+
+    says = {"Proxy-Status": "gateway; error=quota"}
+    demo = {"Proxy-Status": 'gateway; error=x; details="demo"'}
+    once = {"verdicts": ("gateway_other",), "retries": 1, "sent": 2, "exits": "any"}
+    return [
+        case("auth", _status(407), **once),
+        case("auth-always", _status(407), first=0, outcome=407, **once),
+        case("exhausted", _status(402, headers=says), first=0, outcome=402, **once),
+        case("demo", _status(403, headers=demo), first=0, **once | {
+            "verdicts": ("gateway_other", "target_ban", "target_ban", "target_ban"),
+            "sent": 4, "outcome": 403,
+        }),
+        case(
+            "limited", _status(429, headers=says), verdicts=("gateway_limited",), sent=2
+        ),
+    ]  # fmt: skip
+
+
 CASES = (
     Case("connect-well", sent=1),
     Case("plain-well", scheme="http", sent=1),
@@ -192,5 +221,6 @@ CASES = (
         verdicts=(TROUBLE,), retries=1,
     ),
     *_sessions(),
+    *_forged(),
 )  # fmt: skip
 """Every case of the matrix; each has a domain to itself, so that one crawl can meet them all."""

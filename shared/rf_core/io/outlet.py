@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 from rf_core.accounts import cause_totals, domain_spends
 from rf_core.errors import StateError, TransportError
 from rf_core.io.passengers import Passengers, Terms
-from rf_core.io.relay import Relay, RelayLimits
+from rf_core.io.relay import Relay
 from rf_core.io.session import Session
 from rf_core.meter import Meter
 from rf_core.prices import cost_by_pool
@@ -63,8 +63,7 @@ class Outlet:
         self.passengers = Passengers(
             terms, self.meter, order=session.order, stop=lambda _reason: self.stopped.set()
         )
-        limits = RelayLimits(requests_each=terms.rotate)
-        self.relay = Relay(None, self.meter, limits=limits, riders=self.passengers)
+        self.relay = Relay(None, self.meter, riders=self.passengers)
         self.passengers.guard.relay = self.relay
         self.stopped = asyncio.Event()
         self._id = secrets.token_hex(6)

@@ -148,7 +148,7 @@ class Passengers:
             return self._denied()
         if not await self._has_room(domain):
             return self._denied()
-        ride = Ride(0, credential.handle, credential)
+        ride = Ride(0, credential.handle, credential, self._terms.rotate)
         self._reserved[ride] = self.guard.reserve(domain)
         self._meter.spend(credential.pool, domain).requests += 1
         return ride

@@ -10,7 +10,15 @@ import httptools
 from rf_core.io.relay.gateway import GatewayConnection
 from rf_core.io.relay.wire import Asked, framed, refusal_answer
 from rf_core.meter import Tally
-from rf_core.refusals import Cause, cause_of, is_billed, is_gateways_own, lower_names
+from rf_core.refusals import (
+    OF_ALL_TARGETS,
+    OWN_BYTES,
+    Cause,
+    cause_of,
+    is_billed,
+    is_gateways_own,
+    lower_names,
+)
 from rf_core.targets import domain_of
 
 if TYPE_CHECKING:
@@ -54,6 +62,7 @@ class Exchange:
         self._any_answer = False
         self._passing = False
         self._swallowing = False
+        self._is_asking = False
         self._complete = False
         self._framed_keep_alive = False
 
@@ -70,7 +79,7 @@ class Exchange:
         )
         self._relay.meter.exchanges += 1
         self._waiting.insert(0, self.asked.head(self._relay.authorization_of(ride)))
-        connection = self._relay.take_idle(ride.handle)
+        connection = self._relay.take_idle(ride)
         if connection is not None:
             self._reused = True
             self._attach(connection)
@@ -106,7 +115,7 @@ class Exchange:
     async def _connect(self) -> None:
         ride = self._ride
         assert ride is not None  # noqa: S101 - set by `start`, narrows for the type checker
-        connection = GatewayConnection(self._relay, ride.handle)
+        connection = GatewayConnection(self._relay, ride.connections)
         try:
             await self._relay.dial(lambda: connection, ride.credential)
         except TimeoutError:
@@ -144,6 +153,8 @@ class Exchange:
         if not self._parse(data):
             return
         if not passing:
+            if self._swallowing and len(self._held) + len(data) > OWN_BYTES:
+                self._believe_target()
             if self._passing:
                 held, self._held = self._held, b""
                 self._pass_on(held + data if held else data)
@@ -225,14 +236,7 @@ class Exchange:
 
     def _finish(self) -> None:
         if self._swallowing:
-            headers = lower_names(self._answer_headers)
-            if is_billed(self._status):
-                self._tally.bill()
-            self._fail(
-                self._status,
-                cause_of(self._status, headers),
-                retry_after=headers.get("retry-after", ""),
-            )
+            self._finish_refused()
             return
         keep = self.request_is_done and self._keeps_alive()
         self._end()
@@ -248,6 +252,50 @@ class Exchange:
         leg, self._leg = self._leg, None
         if leg is not None:
             leg.answered(keep_alive=keep and self.asked.keeps_alive)
+
+    def _finish_refused(self) -> None:
+        """Take the gateway's word; of what concerns all targets, ask it once more."""
+        headers = lower_names(self._answer_headers)
+        cause = cause_of(self._status, headers)
+        if cause not in OF_ALL_TARGETS:
+            self._refused(self._status, cause, headers.get("retry-after", ""))
+        elif self._relay.probes.is_liar(self.target):
+            self._believe_target()
+            self._answer_whole()
+        elif not self._is_asking:
+            self._is_asking = True
+            self._relay.spawn(asyncio.get_running_loop().create_task(self._ask_gateway()))
+
+    async def _ask_gateway(self) -> None:
+        """A credential is retired, or a pool not used any more, by the gateway's own word only."""
+        ride = self._ride
+        if ride is None:
+            return
+        word = await self._relay.probes.word(ride, self.target)
+        if self.is_over:
+            return
+        if word.cause is Cause.HUNG_UP or not word.refuses:
+            # Nobody knows whose answer it was: once more, and if it comes again it is the target's.
+            self._tally.bill()
+            self._refused(self._status, Cause.OTHER)
+        else:
+            self._refused(word.status, word.cause, word.retry_after)
+
+    def _refused(self, status: int, cause: Cause, retry_after: str = "") -> None:
+        if is_billed(status):
+            self._tally.bill()
+        self._fail(status, cause, retry_after=retry_after)
+
+    def _believe_target(self) -> None:
+        """What looked like the gateway's answer is the target's, and paid."""
+        self._swallowing = False
+        self._passing = True
+        self._tally.bill()
+
+    def _answer_whole(self) -> None:
+        held, self._held = self._held, b""
+        self._pass_on(held)
+        self._finish()
 
     def _keeps_alive(self) -> bool:
         if not self._is_head:

@@ -93,9 +93,9 @@ class GatewaySocket(asyncio.BufferedProtocol):
 class GatewayConnection(GatewaySocket):
     """A connection for plain http requests, only ever used with one credential."""
 
-    def __init__(self, relay: Relay, handle: str) -> None:
+    def __init__(self, relay: Relay, kind: tuple[str, int | None]) -> None:
         super().__init__(relay)
-        self.handle = handle
+        self.kind = kind
         self.exchange: Exchange | None = None
         self.served = 0
         self._used_at = self._loop.time()

@@ -12,7 +12,7 @@ from rf_core.io.relay.exchange import Exchange
 from rf_core.io.relay.riders import Denied, Ride
 from rf_core.io.relay.tunnel import Tunnel
 from rf_core.io.relay.wire import HEAD_LIMIT, Asked, own_answer
-from rf_core.targets import authority_of, domain_of
+from rf_core.targets import authority_of, bracketed, domain_of, spelled
 
 if TYPE_CHECKING:
     from rf_core.io.relay.relay import Relay
@@ -171,6 +171,8 @@ class LocalLeg(asyncio.BufferedProtocol):
         asked.keeps_alive = self._parser.should_keep_alive()
         if not self._admit():
             return
+        if asked.host.startswith(b"["):
+            asked.url = bracketed(asked.url, asked.host)
         authority = authority_of(asked.url)
         if authority is None:
             self._refuse(400, "only absolute http URLs are served here")
@@ -312,7 +314,7 @@ class LocalLeg(asyncio.BufferedProtocol):
         if domain is None or not target.isascii():
             self._refuse(400, "CONNECT needs host:port")
             return
-        self.target = target
+        self.target = target = spelled(target)
         self._tunnel = Tunnel(self._relay, self, target=target, domain=domain)
         if early:
             self._tunnel.from_client(early)

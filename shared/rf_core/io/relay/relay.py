@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rf_core.io.relay.dial import Dialler, read_ahead
 from rf_core.io.relay.door import Door, lane_user
 from rf_core.io.relay.local import LocalLeg
+from rf_core.io.relay.probe import Probes
 from rf_core.io.relay.riders import Ride, Riders
 from rf_core.io.relay.wire import basic
 from rf_core.lanes import Credential, Lanes
@@ -42,8 +43,6 @@ class RelayLimits:
         drain: What is still on its way when one end has said goodbye.
         tunnels: Local connections held at once; None derives it from `RLIMIT_NOFILE`.
         idle_per_credential: Kept-alive plain connections to the gateway for each credential.
-        requests_each: Plain requests that one of these carries at most: a gateway may give each
-            connection one exit.
     """
 
     connect: float = 15.0
@@ -52,7 +51,6 @@ class RelayLimits:
     drain: float = 2.0
     tunnels: int | None = None
     idle_per_credential: int = 16
-    requests_each: int | None = None
 
 
 class Relay:
@@ -82,12 +80,13 @@ class Relay:
         self.refusals = Refusals()
         self.door = Door()
         self.buffer = memoryview(bytearray(_BUFFER_BYTES))
+        self.probes = Probes(self)
         self._dialler = Dialler()
         self._authorizations: dict[str, Secret] = {}
         self._server: asyncio.Server | None = None
         self._legs: dict[LocalLeg, None] = {}
         self._waiting: deque[LocalLeg] = deque()
-        self._idle: dict[str, deque[GatewayConnection]] = {}
+        self._idle: dict[tuple[str, int | None], deque[GatewayConnection]] = {}
         self._idle_count = 0
         self._connections: set[GatewaySocket] = set()
         self._held: list[GatewaySocket] = []
@@ -135,7 +134,7 @@ class Relay:
         The client goes first: a request that it sends on a connection we have just closed is lost.
         One that keeps idle connections without looking at them finds the end there later.
         """
-        if (ride := self.ride(lane)) is not None and (idle := self._idle.get(ride.handle)):
+        if (ride := self.ride(lane)) is not None and (idle := self._idle.get(ride.connections)):
             while idle:
                 self._drop_oldest(idle)
         legs = [leg for leg in self._legs if leg.lane == lane]
@@ -236,7 +235,8 @@ class Relay:
         lane = self.lanes.lane(number) if self.lanes is not None else None
         if lane is None or lane.credential is None:
             return None
-        return Ride(number, lane.handle, lane.credential)
+        each = lane.share.requests_each if lane.share is not None else None
+        return Ride(number, lane.handle, lane.credential, each)
 
     def authorization_of(self, ride: Ride) -> bytes:
         """The `Proxy-Authorization` value of a ride's credential, written once. A secret."""
@@ -277,9 +277,9 @@ class Relay:
         """A connection to the gateway is gone."""
         self._connections.discard(connection)
 
-    def take_idle(self, handle: str) -> GatewayConnection | None:
+    def take_idle(self, ride: Ride) -> GatewayConnection | None:
         """Return a kept-alive plain connection of that very credential, the latest used first."""
-        idle = self._idle.get(handle)
+        idle = self._idle.get(ride.connections)
         while idle:
             self._idle_count -= 1
             connection = idle.pop()
@@ -289,12 +289,13 @@ class Relay:
 
     def put_idle(self, connection: GatewayConnection) -> None:
         """Keep a plain connection for the next request of its credential."""
-        each = self.limits.requests_each
+        kind = connection.kind
+        _handle, each = kind
         if each is not None and connection.served >= each:
             connection.close()
             return
         # Put anew at the end: the first of the table is the one that has rested longest.
-        idle = self._idle[connection.handle] = self._idle.pop(connection.handle, deque())
+        idle = self._idle[kind] = self._idle.pop(kind, deque())
         idle.append(connection)
         self._idle_count += 1
         if len(idle) > self.limits.idle_per_credential:
@@ -331,11 +332,11 @@ class Relay:
         for leg in list(self._legs):
             if leg.idle_seconds() > self.limits.idle:
                 leg.abort()
-        for handle, idle in list(self._idle.items()):
+        for kind, idle in list(self._idle.items()):
             while idle and (not idle[0].usable or idle[0].idle_seconds() > self.limits.idle / 10):
                 self._drop_oldest(idle)
             if not idle:
-                del self._idle[handle]
+                del self._idle[kind]
         self._sweeper = loop.call_later(_SWEEP_SECONDS, self._sweep)
 
 

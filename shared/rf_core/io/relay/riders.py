@@ -15,11 +15,22 @@ from rf_core.refusals import Refusal
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ride:
-    """What carries one exchange or tunnel: a credential, and the lane that holds it."""
+    """What carries one exchange or tunnel: a credential, and the lane that holds it.
+
+    Attributes:
+        requests_each: Plain requests that a connection to the gateway carries at most: a gateway
+            may give each connection one exit. None is as many as there are.
+    """
 
     lane: int
     handle: str
     credential: Credential
+    requests_each: int | None = None
+
+    @property
+    def connections(self) -> tuple[str, int | None]:
+        """What connections must have in common to carry it."""
+        return self.handle, self.requests_each
 
 
 @dataclass(frozen=True, slots=True)

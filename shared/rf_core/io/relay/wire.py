@@ -86,6 +86,7 @@ class Asked:
     Attributes:
         authorization: The value of `Proxy-Authorization`, or b"".
         flight: That of `Proxy-Flight`, or b"".
+        host: The value of `Host`, or b"".
         chunked: Whether its body comes in chunks.
         has_body: Whether there is one.
     """
@@ -95,6 +96,7 @@ class Asked:
     version: bytes = b"1.1"
     authorization: bytes = field(default=b"", repr=False)
     flight: bytes = b""
+    host: bytes = b""
     chunked: bool = False
     has_body: bool = False
     keeps_alive: bool = True
@@ -111,7 +113,9 @@ class Asked:
         if lower == _FLIGHT:
             self.flight = value
             return
-        if lower == b"content-length":
+        if lower == b"host":
+            self.host = value
+        elif lower == b"content-length":
             self.has_body = self.has_body or value != b"0"
         elif lower == b"transfer-encoding":
             self.chunked = self.has_body = b"chunked" in value.lower()
