@@ -11,7 +11,8 @@ from typing import Final
 from rf_core.snapshot import CrawlReport, DomainSpend, DomainState, PoolState, Snapshot
 from rf_tui.amounts import amount_cells, format_bytes, format_rate
 from rf_tui.arranging import arranged, holds
-from rf_tui.cells import Line, Span
+from rf_tui.cells import Line, Span, Style
+from rf_tui.charts import bar
 from rf_tui.layout import Section, section
 from rf_tui.meters import meters_facts
 from rf_tui.panels import crawls_panel, domains_panel, own_domains, pools_panel
@@ -20,6 +21,8 @@ from rf_tui.tables import Column, table
 from rf_tui.words import brief_seconds, crawl_age, crawl_state, drain_words, left_alone
 
 _LABEL: Final = 14
+_BUDGET_CELLS: Final = 16
+_BUDGET_NEAR: Final = 0.9
 
 
 def pool_page(pool: PoolState, snapshot: Snapshot, where: Whereabouts, width: int) -> list[Section]:
@@ -56,10 +59,8 @@ def crawl_page(
     spent = own_domains((crawl,))
     shown = arranged(replace(snapshot, domains=spent), where.filter, where.sorts)
     size = partial(format_bytes, pool=crawl.pool)
-    each = f", {size(crawl.wire_bytes / crawl.requests)} each" if crawl.requests else ""
     rate = "" if crawl.finished_at else f"  {format_rate(crawl.bytes_per_second, crawl.pool)}"
     paused = f"  {crawl.paused}" if crawl.paused and not crawl.finished_at else ""
-    budget = "none" if crawl.budget_bytes is None else f"{size(crawl.budget_bytes)} in all"
     facts = [
         (Span(f" CRAWL {crawl.spider}", "head"), Span(f"  of {crawl.project}", "dim")),
         _fact("state", crawl_state(crawl, at), Span(f"{paused}{rate}  for {crawl_age(crawl, at)}")),
@@ -73,8 +74,9 @@ def crawl_page(
                 "dim",
             ),
         ),
-        _fact("budget", Span(budget), Span("" if crawl.finished_at else "  x tells it", "dim")),
-        _fact("requests", Span(f"{crawl.requests:,}{each}"), _direct(crawl)),
+        _fact("since begun", Span(_rates(crawl, at))),
+        _fact("budget", *_budget(crawl), Span("" if crawl.finished_at else "  x tells it", "dim")),
+        _fact("requests", Span(_requests(crawl)), _direct(crawl)),
         _fact("exits", Span(f"{crawl.exits:,} asked for, {crawl.live_proxies} proxies in use")),
         _fact("left alone", Span(left_alone(crawl, max(20, width - _LABEL - 2)))),
         _fact("runs as", Span(f"process {crawl.pid} on {crawl.host}", "dim")),
@@ -214,6 +216,40 @@ def _source(pool: PoolState) -> str:
     return "  by the provider's balance" if pool.drain.source == "provider" else "  by our crawls"
 
 
+def _rates(crawl: CrawlReport, at: float) -> str:
+    """The means of its whole life: what it does now stands beside its state."""
+    end = at if crawl.finished_at is None else crawl.finished_at
+    seconds = end - crawl.started_at
+    if seconds <= 0:
+        return "not measured yet"
+    bytes_per_second = format_rate(crawl.wire_bytes / seconds, crawl.pool)
+    return f"{bytes_per_second}, {crawl.requests / seconds:,.1f} requests/s on the average"
+
+
+def _budget(crawl: CrawlReport) -> tuple[Span, ...]:
+    """How much of it is spent, as a number and as a bar."""
+    if crawl.budget_bytes is None:
+        return (Span("none"),)
+    share = crawl.wire_bytes / crawl.budget_bytes if crawl.budget_bytes > 0 else 1.0
+    style: Style = "bad" if share >= 1 else "warn" if share >= _BUDGET_NEAR else "good"
+    return (
+        Span(f"{format_bytes(crawl.budget_bytes, crawl.pool)} in all  "),
+        Span(bar(share, _BUDGET_CELLS), style),
+        Span(f"  {share:.0%} spent", "" if style == "good" else style),
+    )
+
+
+def _requests(crawl: CrawlReport) -> str:
+    each = (
+        f", {format_bytes(crawl.wire_bytes / crawl.requests, crawl.pool)} each"
+        if crawl.requests
+        else ""
+    )
+    known = "" if crawl.pending_requests is None else f", {crawl.pending_requests:,} to do"
+    made = f", {crawl.items:,} items" if crawl.items else ""
+    return f"{crawl.requests:,}{each}{known}{made}"
+
+
 def _direct(crawl: CrawlReport) -> Span:
     """Requests that did not go through a proxy are worth a colour."""
     number = crawl.direct_requests
@@ -227,9 +263,16 @@ def _verdicts(crawl: CrawlReport, width: int) -> list[Line]:
     columns: tuple[Column[tuple[str, int]], ...] = (
         Column("VERDICT", lambda row, _: Span(row[0]), 16, 28, 40),
         Column("times", lambda row, _: Span(f"{row[1]:,}"), 9, align="right"),
+        Column(
+            "of requests", lambda row, _: Span(_part(row[1], crawl.requests)), 11, align="right"
+        ),
     )
     lines = table(columns, ranked, width)
     return lines if ranked else [*lines, (Span("   none", "dim"),)]
+
+
+def _part(times: int, requests: int) -> str:
+    return f"{times / requests:.1%}" if requests else ""
 
 
 def _codes(name: str, values: Sequence[str], total: int, width: int) -> list[Line]:

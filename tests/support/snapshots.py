@@ -98,7 +98,8 @@ def busy() -> Snapshot:
                 started_at=NOW - 590, updated_at=NOW - 1, up_bytes=20 * MB, down_bytes=500 * MB,
                 requests=21_004, failures={"target_429": 12, "gateway_auth": 2}, exits=16,
                 bytes_per_second=1.2 * MB, backoffs={"slow.example": 7.0}, live_proxies=16,
-                unbilled_bytes=14_200, domains=(
+                unbilled_bytes=14_200, budget_bytes=2 * GB, items=1_204, pending_requests=812,
+                domains=(
                     DomainSpend("walmart_premium", "books.example", 15 * MB, 395 * MB, 18_000),
                     DomainSpend("walmart_premium", "slow.example", 5 * MB, 105 * MB, 3_004),
                 ),

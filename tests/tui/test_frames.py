@@ -218,3 +218,19 @@ def test_strangers_text_carries_no_control_characters():
     assert not [char for char in text if ord(char) < 32 and char not in allowed]
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+def test_a_budget_is_a_bar_and_a_share_and_what_is_spent_is_said_to_be():
+    crawl = snapshots.busy().crawls[0]
+    for spent, words in ((0.25, "25% spent"), (1.0, "100% spent"), (1.2, "120% spent")):
+        one = replace(crawl, budget_bytes=round(crawl.wire_bytes / spent))
+        text = frame(
+            replace(snapshots.busy(), crawls=(one,)), 80, 22,
+            where=Whereabouts((Place(), PAGES["crawl"])),
+        )  # fmt: skip
+        assert words in text
+    text = frame(
+        replace(snapshots.busy(), crawls=(replace(crawl, budget_bytes=None),)), 80, 22,
+        where=Whereabouts((Place(), PAGES["crawl"])),
+    )  # fmt: skip
+    assert re.search(r"budget +none", text)
