@@ -75,6 +75,10 @@ class Scale:
     past: int
     future: int
 
+    def shows(self, at: float) -> bool:
+        """Whether it is to be seen."""
+        return self.begin <= at <= self.end
+
     def place(self, at: float) -> int:
         """The column of a moment that was."""
         share = (at - self.begin) / max(self.end - self.begin, 1e-9)
@@ -114,14 +118,15 @@ def chart_panel(
     has_axis = height > _LOWEST_AXIS
     low, high = _range(columns)
     rows = _rows(columns, max(1, height - 1 - has_axis), low, high)
-    lines = [_heading(pool, scale, width)]
+    ups = top_ups(points) if has_axis else []
+    lines = [_heading(pool, scale, ups, width)]
     for number, row in enumerate(rows):
         edge = format_bytes(high, pool.id) if not number else ""
         if number == len(rows) - 1:
             edge = format_bytes(low, pool.id)
         lines.append((Span(f" {edge:>{_AXIS - 1}} ", "dim"), *row))
     if has_axis:
-        lines.append((Span(" " * (_AXIS + 1)), *_axis(scale, top_ups(points))))
+        lines.append((Span(" " * (_AXIS + 1)), *_axis(scale, ups)))
     return lines[:height]
 
 
@@ -228,15 +233,16 @@ def _cell(column: Column, floor: float, step: float, *, is_bottom: bool) -> tupl
     return (_BAND, "accent") if inside else (" ", "")
 
 
-def _heading(pool: PoolState, scale: Scale, width: int) -> Line:
+def _heading(pool: PoolState, scale: Scale, ups: Sequence[float], width: int) -> Line:
     name = fit(pool.id, min(width_of(pool.id), max(4, width - 30)))
     over = f"  over {brief_seconds(scale.end - scale.begin)}"
+    marks = f"  {TOP_UP} topped up" if any(map(scale.shows, ups)) else ""
     ahead = brief_seconds(scale.ahead_seconds)
-    to_come = f"; {_BAND} the next {ahead}, right 4 times out of 5" if scale.future else ""
+    to_come = f"  {_BAND} the next {ahead}, right 4 times out of 5" if scale.future else ""
     room = width - width_of(name) - 12
     return (
         Span(f" BALANCE of {name}", "head"),
-        Span(first_that_fits((over + to_come, over), room), "dim"),
+        Span(first_that_fits((over + marks + to_come, over + marks, over), room), "dim"),
     )
 
 
@@ -251,24 +257,12 @@ def _axis(scale: Scale, ups: Sequence[float]) -> Line:
     if scale.future:
         to_come = f"+{brief_seconds(scale.ahead_seconds)}"
         _write(cells, len(cells) - len(to_come), to_come)
-    shown = [at for at in ups if scale.begin <= at <= scale.end]
-    for at in shown:
+    for at in filter(scale.shows, ups):
         cells[scale.place(at)] = TOP_UP
-    if shown:
-        _explain(cells, len(first) + 1, scale.past - len(last) - 1)
     return tuple(
         Span("".join(run), "accent" if is_mark else "dim")
         for is_mark, run in groupby(cells, key=lambda cell: cell == TOP_UP)
     )
-
-
-def _explain(cells: list[str], begin: int, end: int) -> None:
-    """Say what the mark means, where there is room between the others."""
-    words = f"{TOP_UP} top-up"
-    for place in range(end - len(words), begin - 1, -1):
-        if not "".join(cells[place - 1 : place + len(words) + 1]).strip():
-            _write(cells, place, words)
-            return
 
 
 def _write(cells: list[str], place: int, text: str) -> None:

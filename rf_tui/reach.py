@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 LENGTHS: Final = (
-    60.0, 300.0, 900.0, 1_800.0, 3_600.0, 10_800.0, 21_600.0, 86_400.0, 604_800.0, 2_592_000.0,
+    15.0, 60.0, 300.0, 900.0, 1_800.0, 3_600.0, 10_800.0, 21_600.0, 86_400.0, 604_800.0,
+    2_592_000.0,
 )  # fmt: skip
 """Seconds, as zooming goes through them; above the longest there is only everything."""
 
