@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from rf_core.accounts import cause_totals, domain_spends
+from rf_core.accounts import cause_totals
 from rf_core.caps import Cap
 from rf_core.causes import SpendCause
 from rf_core.prices import cost_by_pool
@@ -138,8 +138,7 @@ def stats_of(crawl: Crawl) -> Mapping[str, Any]:
     values |= {f"{TARGETING_PREFIX}{name}": n for name, n in crawl.supply.requests.items()}
     values |= {f"{DIRECT_PREFIX}{way}": count for way, count in crawl.direct.items()}
     values |= {f"{CAUSE_PREFIX}{cause}": 0 for cause in SpendCause}
-    causes = cause_totals(domain_spends(crawl.meter))
-    values |= {f"{CAUSE_PREFIX}{one.cause}": one.bytes for one in causes}
+    values |= {f"{CAUSE_PREFIX}{one.cause}": one.bytes for one in cause_totals(crawl.meter)}
     return values
 
 

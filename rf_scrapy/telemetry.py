@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from rf_core.accounts import cause_totals, domain_spends
-from rf_core.snapshot import CrawlReport, DomainSpend
+from rf_core.accounts import Statements, cause_totals
+from rf_core.snapshot import CrawlReport
 from rf_scrapy import compat
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ class Telemetry:
     def __init__(self, crawl: Crawl) -> None:
         self._crawl = crawl
         self._host = socket.gethostname()
-        self._written: dict[tuple[str, str], DomainSpend] = {}
+        self._statements = Statements(crawl.meter)
         self._samples: list[tuple[float, int]] = []
 
     async def publish(self, *, finished: bool = False) -> None:
@@ -33,19 +32,16 @@ class Telemetry:
         session = crawl.supply.session
         # Others who keep to the same floor have to know what this one spends.
         if (crawl.settings.telemetry or crawl.guard.keeps_floor) and session is not None:
-            report = self.report(finished=finished)
-            changed = [one for one in report.domains if one != self._written.get(_name(one))]
-            await session.publish(replace(report, domains=tuple(changed)))
-            self._written |= {_name(one): one for one in changed}
+            await session.publish(self.report(finished=finished))
+            self._statements.kept()
 
     def report(self, *, finished: bool = False) -> CrawlReport:
-        """Say where this crawl stands."""
+        """Say where this crawl stands; of its domains, those that have changed."""
         crawl = self._crawl
         now = time.time()
         moment = time.monotonic()
         rate = self._bytes_per_second(moment, crawl.meter.wire_bytes)
         crawler = crawl.crawler
-        domains = domain_spends(crawl.meter)
         return CrawlReport(
             id=crawl.id,
             spider=crawler.spider.name if crawler.spider else "",
@@ -70,8 +66,8 @@ class Telemetry:
             bytes_per_second=0.0 if finished else rate,
             finished_at=now if finished else None,
             finish_reason=crawl.finish_reason if finished else None,
-            domains=domains,
-            causes=cause_totals(domains),
+            domains=self._statements.changed(),
+            causes=cause_totals(crawl.meter),
             backoffs={
                 domain: until - moment
                 for domain, until in crawl.backoffs.items()
@@ -90,7 +86,3 @@ class Telemetry:
         self._samples.append((moment, total))
         first_at, first_total = self._samples[0]
         return (total - first_total) / (moment - first_at) if moment > first_at else 0.0
-
-
-def _name(spend: DomainSpend) -> tuple[str, str]:
-    return spend.pool, spend.domain

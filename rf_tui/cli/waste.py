@@ -24,6 +24,7 @@ from rf_tui.cli.table import Column
 
 Shape: TypeAlias = Literal["json", "csv", "rows"]
 
+_SHOWN_DOMAINS: Final = 3
 _HEADINGS: Final = (
     "cause", "bytes", "requests", "cost", "saves_bytes", "saves_cost", "certainty", "setting",
     "means",
@@ -34,10 +35,12 @@ def told_waste(profile: str | None, *, since: int | None, spider: str | None, sh
     """Print it."""
 
     async def ask(session: Session) -> None:
-        entries = await session.state.read(
-            spending.causes, session.key, since or 0, spider, in_detail=True
+        read, key, day = session.state.read, session.key, since or 0
+        found = wasted(
+            await read(spending.causes, key, day, spider),
+            session.settings.prices,
+            await read(spending.top_domains, key, day, spider, most=_SHOWN_DOMAINS),
         )
-        found = wasted(entries, session.settings.prices)
         match shape:
             case "json":
                 print_json(_document(found, since))

@@ -27,6 +27,12 @@ class Part:
     down_bytes: int = 0
     requests: int = 0
 
+    def add(self, part: Part) -> None:
+        """Add another to it."""
+        self.up_bytes += part.up_bytes
+        self.down_bytes += part.down_bytes
+        self.requests += part.requests
+
 
 class Share(NamedTuple):
     """What one request took of a connection."""
@@ -41,15 +47,18 @@ class Spend:
 
     Attributes:
         parts: What is known of their causes; what is in none of them is `page`.
+        changes: How often something was added to a part, at least.
     """
 
     up_bytes: int = 0
     down_bytes: int = 0
     requests: int = 0
     parts: dict[SpendCause, Part] = field(default_factory=dict)
+    changes: int = 0
 
     def part(self, cause: SpendCause) -> Part:
-        """Return the part of a cause, opened on first use."""
+        """Return the part of a cause, opened on first use, for something to be added to it."""
+        self.changes += 1
         found = self.parts.get(cause)
         if found is None:
             found = self.parts[cause] = Part()
@@ -91,6 +100,11 @@ class Channel:
     def __repr__(self) -> str:
         waiting = self.up_bytes + self.down_bytes
         return f"<Channel {self._flying.total()} flying, {self.tunnels} tunnels, {waiting} bytes>"
+
+    @property
+    def has_flights(self) -> bool:
+        """Whether bytes may wait here for a cause."""
+        return bool(self._flying or self._vague)
 
     @property
     def is_idle(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final
 
-from rf_core.accounts import cause_totals, domain_spends
+from rf_core.accounts import cause_totals
 from rf_core.caps import Cap
 from rf_core.causes import SpendCause
 from rf_core.meter import Meter
@@ -47,11 +47,7 @@ def cost_line(
     domains: Counter[str] = Counter()
     for (_pool, domain), spend in meter.spends.items():
         domains[domain] += spend.up_bytes + spend.down_bytes
-    causes = [
-        (one.bytes, one.cause)
-        for one in cause_totals(domain_spends(meter))
-        if one.cause != SpendCause.PAGE
-    ]
+    causes = [(one.bytes, one.cause) for one in cause_totals(meter) if one.cause != SpendCause.PAGE]
     top = [(domain, count) for domain, count in domains.most_common(_SHOWN) if count]
     where = ", ".join(f"{domain} {format_bytes(count)}" for domain, count in top) or "nowhere"
     capped = f" (budget {budget})" if budget else ""

@@ -19,6 +19,9 @@ Counts: TypeAlias = tuple[int, int, int]
 Growth: TypeAlias = dict[str, Counts]
 """Cause → counts."""
 
+KEPT_TUNNELS: Final = 16
+"""What a crawl needs to a domain when it keeps them: one tunnel on each of its usual lanes."""
+
 _COLUMNS: Final = ("up", "down", "requests")
 _REQUESTS: Final = 2
 _NO_COUNTS: Final = (0, 0, 0)
@@ -49,20 +52,20 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class CauseEntry:
-    """What one cause took of one domain, on one day, in one pool.
+    """What one cause took of one crawl, on one day, in one pool.
 
     Attributes:
-        domain: "" for all of them together.
         requests: With `tunnel`, how many tunnels were opened.
+        surplus: How many of them were beyond :data:`KEPT_TUNNELS` to a domain.
     """
 
     cause: str
-    domain: str
     day: int
     pool: str
     up_bytes: int
     down_bytes: int
     requests: int
+    surplus: int = 0
 
     @property
     def bytes(self) -> int:

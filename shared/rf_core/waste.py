@@ -18,13 +18,8 @@ from rf_core.spending import CauseEntry, date_of
 
 Certainty: TypeAlias = Literal["exactly", "at most"]
 
-LIVE_TUNNELS: Final = 16
-"""Tunnels that one crawl needs to a site when it keeps them: one on each of its usual lanes."""
-
 LARGEST_BYTES: Final = 1_048_576
 """What a cap on the size of answers is proposed for: transfers that broke beyond it."""
-
-_SHOWN_DOMAINS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +47,7 @@ class Waste:
         requests: With `tunnel`, how many tunnels were opened.
         cost, saves_cost: In dollars; None when no price, or not one for all of it, is known.
         remedy: None for pages, or where nothing would be saved.
-        domains: The domains that took most of it, with their bytes.
+        domains: Those that took most of it, with their bytes.
     """
 
     cause: str
@@ -71,13 +66,11 @@ def _all_of_it(entry: CauseEntry) -> int:
 
 def _beyond_kept_tunnels(entry: CauseEntry) -> int:
     """With as many tunnels as lanes and no more, all opened at what one took."""
-    if entry.requests <= LIVE_TUNNELS:
-        return 0
-    return entry.bytes * (entry.requests - LIVE_TUNNELS) // entry.requests
+    return entry.bytes * entry.surplus // entry.requests if entry.requests else 0
 
 
 def _of_large_ones(entry: CauseEntry) -> int:
-    """Those of a domain whose transfers broke after more than that, on average."""
+    """Those of a crawl whose transfers broke after more than that, on average."""
     return entry.bytes if entry.bytes > entry.requests * LARGEST_BYTES else 0
 
 
@@ -126,23 +119,32 @@ REMEDIES: Final[Mapping[SpendCause, tuple[Remedy, ...]]] = {
 """The first that would have saved anything is taken."""
 
 
-def wasted(entries: Iterable[CauseEntry], prices: Sequence[Price]) -> tuple[Waste, ...]:
+def wasted(
+    entries: Iterable[CauseEntry],
+    prices: Sequence[Price],
+    domains: Mapping[str, Sequence[tuple[str, int]]],
+) -> tuple[Waste, ...]:
     """Sum entries by cause, the most bytes first, each with what would have saved some of it.
 
     Args:
-        entries: Of one crawl's day to one domain each: what is saved is reckoned for each.
+        domains: Cause → the domains that took most of it, with their bytes.
     """
     groups: dict[str, list[CauseEntry]] = {}
     for entry in entries:
         groups.setdefault(entry.cause, []).append(entry)
-    found = [_wasted(cause, group, prices) for cause, group in groups.items()]
+    found = [
+        _wasted(cause, group, prices, tuple(domains.get(cause, ())))
+        for cause, group in groups.items()
+    ]
     return tuple(sorted(found, key=lambda waste: (-waste.bytes, waste.cause)))
 
 
-def _wasted(cause: str, entries: Sequence[CauseEntry], prices: Sequence[Price]) -> Waste:
-    domains: Counter[str] = Counter()
-    for entry in entries:
-        domains[entry.domain] += entry.bytes
+def _wasted(
+    cause: str,
+    entries: Sequence[CauseEntry],
+    prices: Sequence[Price],
+    domains: tuple[tuple[str, int], ...],
+) -> Waste:
     remedy = next((one for one in _remedies(cause) if any(map(one.saved, entries))), None)
     saved = [(entry, remedy.saved(entry)) for entry in entries] if remedy else []
     return Waste(
@@ -153,7 +155,7 @@ def _wasted(cause: str, entries: Sequence[CauseEntry], prices: Sequence[Price]) 
         sum(count for _, count in saved),
         _cost(saved, prices) if remedy else None,
         remedy,
-        tuple(domains.most_common(_SHOWN_DOMAINS)),
+        domains,
     )
 
 

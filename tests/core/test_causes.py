@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from rf_core.accounts import cause_totals, causes_of, domain_spends
+from rf_core.accounts import Statements, cause_totals, causes_of, domain_spends
 from rf_core.attribution import Channel, Share, Spend
 from rf_core.causes import CAUSES, SpendCause, apportioned
 from rf_core.meter import Meter, Tally
@@ -39,6 +39,8 @@ class Channels(RuleBasedStateMachine):
         super().__init__()
         self.meter = Meter()
         self.name = ("handle", "shop.example:443")
+        self.statements = Statements(self.meter)
+        self.kept = []
         self.flying = []
         self.landed = []
         self.tally = None
@@ -92,10 +94,19 @@ class Channels(RuleBasedStateMachine):
         (spend,) = domain_spends(self.meter)
         assert sum(one.up_bytes for one in spend.causes) == self.meter.up_bytes
         assert sum(one.down_bytes for one in spend.causes) == self.meter.down_bytes
-        assert sum(one.bytes for one in cause_totals([spend])) == self.meter.billed_bytes
+        assert sum(one.bytes for one in cause_totals(self.meter)) == self.meter.billed_bytes
         requests = [one.requests for one in spend.causes if one.cause != SpendCause.TUNNEL]
         assert sum(requests) == spend.requests
         assert all(min(one.up_bytes, one.down_bytes) >= 0 for one in spend.causes)
+
+    @invariant()
+    def what_has_changed_is_stated_again(self):
+        kept = {(one.pool, one.domain): one for one in self.kept}
+        self.kept = list(
+            (kept | {(o.pool, o.domain): o for o in self.statements.changed()}).values()
+        )
+        self.statements.kept()
+        assert tuple(self.kept) == domain_spends(self.meter)
 
     @invariant()
     def nothing_waits_for_nobody(self):

@@ -12,22 +12,21 @@ from rf_core.waste import LARGEST_BYTES, REMEDIES, wasted
 PRICES = (Price(Decimal(4), date(1970, 1, 1)),)
 
 
-def entry(cause, count, *, requests=1, domain="a.example", day=20_000):
-    return CauseEntry(cause, domain, day, "premium", 0, count, requests)
+def entry(cause, count, *, requests=1, surplus=0, day=20_000):
+    return CauseEntry(cause, day, "premium", 0, count, requests, surplus)
 
 
-def only(*entries, prices=()):
-    (found,) = wasted(entries, prices)
+def only(*entries, prices=(), domains=None):
+    (found,) = wasted(entries, prices, domains or {})
     return found
 
 
 def test_what_media_took_is_saved_exactly_with_its_price():
-    found = only(
-        entry("media", GIGABYTE), entry("media", GIGABYTE, domain="b.example"), prices=PRICES
-    )
+    domains = {"media": [("a.example", GIGABYTE)], "robots": [("b.example", 1)]}
+    found = only(entry("media", GIGABYTE), entry("media", GIGABYTE), prices=PRICES, domains=domains)
     assert (found.remedy.line, found.remedy.certainty) == ('RF_MEDIA = "off"', "exactly")
     assert (found.saves_bytes, found.saves_cost, found.cost) == (2 * GIGABYTE, 8, 8)
-    assert found.domains == (("a.example", GIGABYTE), ("b.example", GIGABYTE))
+    assert found.domains == (("a.example", GIGABYTE),)
 
 
 def test_pages_are_what_one_came_for():
@@ -41,7 +40,8 @@ def test_what_was_not_told_apart_is_no_waste():
 
 def test_tunnels_beyond_one_a_lane_could_have_been_kept():
     assert only(entry("tunnel", 64_000, requests=16)).remedy is None
-    found = only(entry("tunnel", 64_000, requests=64), entry("tunnel", 4_000, requests=1))
+    many, few = entry("tunnel", 64_000, requests=64, surplus=48), entry("tunnel", 4_000)
+    found = only(many, few)
     assert found.remedy.line == 'RF_ROTATE = "tunnel"'
     assert (found.saves_bytes, found.remedy.certainty) == (48_000, "at most")
 
@@ -68,6 +68,6 @@ def test_each_day_has_its_own_price_and_without_one_there_is_no_cost():
 
 
 def test_the_most_comes_first_and_every_cause_has_its_line():
-    found = wasted([entry("robots", 1), entry("page", 9), entry("media", 5)], ())
+    found = wasted([entry("robots", 1), entry("page", 9), entry("media", 5)], (), {})
     assert [waste.cause for waste in found] == ["page", "media", "robots"]
     assert set(REMEDIES) == set(SpendCause)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from rf_core.io import records, spending
+from rf_core.io import booking, records, spending
 from rf_core.io.schema import MIGRATIONS
 from rf_core.io.state import State
 from rf_core.snapshot import CauseSpend, CrawlReport, DomainSpend
@@ -100,7 +100,7 @@ async def test_causes_are_rolled_up_with_their_domains(state):
     await state.run(
         records.put_crawl, "key", replace(report(), domains=(with_causes(100, media=30),))
     )
-    await state.run(spending.roll_up, "key", NOW + 60 * DAY)
+    await state.run(booking.roll_up, "key", NOW + 60 * DAY)
     assert await by_cause(state) == {"page": 70, "media": 30}
     assert await spent(state, "crawl") == {"": 100}
 
@@ -139,10 +139,10 @@ async def test_forgetting_a_crawl_takes_what_it_spent_off_the_readings_too(state
 
 
 async def test_domains_beyond_the_bound_share_an_entry(state):
-    many = {f"d{n}_example": 1 for n in range(spending.MOST_DOMAINS + 40)}
+    many = {f"d{n}_example": 1 for n in range(booking.MOST_DOMAINS + 40)}
     await state.run(records.put_crawl, "key", report(**many))
     found = await spent(state, "domain")
-    assert len(found) == spending.MOST_DOMAINS + 1
+    assert len(found) == booking.MOST_DOMAINS + 1
     assert found[OTHER] == 40 * 11
     assert sum(found.values()) == 11 * len(many)
     again = {name: count + 1 for name, count in many.items()}
@@ -157,19 +157,19 @@ async def test_rolling_up_loses_no_byte_no_day_and_no_item(state):
             records.put_crawl, "key", report(crawl, at=NOW + day * DAY, items=4, **domains)
         )
     before = {by: await spent(state, by) for by in ("spider", "day", "pool")}
-    await state.run(spending.roll_up, "key", NOW + 60 * DAY)
+    await state.run(booking.roll_up, "key", NOW + 60 * DAY)
     assert before == {by: await spent(state, by) for by in ("spider", "day", "pool")}
     assert await spent(state, "domain") == {"big.example": 1_650_000, OTHER: 297}
     assert list(await spent(state, "crawl")) == [""]
     assert await state.read(spending.items, "key", "spider") == {"books": 12}
-    await state.run(spending.roll_up, "key", NOW + 60 * DAY)
+    await state.run(booking.roll_up, "key", NOW + 60 * DAY)
     assert await spent(state, "spider") == before["spider"]
 
 
 async def test_a_crawl_that_goes_on_after_its_first_days_were_rolled_up_books_on(state):
     await state.run(records.put_crawl, "key", report(items=1, a_example=100))
     await state.run(records.put_crawl, "key", report(at=NOW + 40 * DAY, items=2, a_example=130))
-    await state.run(spending.roll_up, "key", NOW + 40 * DAY)
+    await state.run(booking.roll_up, "key", NOW + 40 * DAY)
     await state.run(records.put_crawl, "key", report(at=NOW + 41 * DAY, items=3, a_example=150))
     assert await spent(state) == {"books": 1_650}
     assert await state.read(spending.items, "key", "spider") == {"books": 3}

@@ -171,7 +171,6 @@ class Outlet:
         ticks = max(1, len(self._totals) - 1)
         rate = (self._totals[-1] - self._totals[0]) / (ticks * _TICK_SECONDS)
         ended = self.finish_reason or "finished"
-        domains = domain_spends(meter)
         return CrawlReport(
             id=self._id,
             spider=self._name,
@@ -191,6 +190,6 @@ class Outlet:
             bytes_per_second=0.0 if finished else rate,
             finished_at=now if finished else None,
             finish_reason=ended if finished else None,
-            domains=domains,
-            causes=cause_totals(domains),
+            domains=domain_spends(meter),
+            causes=cause_totals(meter),
         )

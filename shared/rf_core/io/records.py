@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from rf_core.drain import Reading
-from rf_core.io import spending
+from rf_core.io import booking
 from rf_core.io.alert_book import get_alerts
 from rf_core.parts import BALANCE
 from rf_core.snapshot import Alert, CrawlReport, DomainSpend
@@ -158,7 +158,7 @@ def put_crawl(connection: sqlite3.Connection, key: str, report: CrawlReport) -> 
     All of it or nothing: what is booked is what is new since the report before, to the byte. Of its
     domains those will do that have changed since then: each has a row of its own.
     """
-    spending.book(connection, key, report)
+    causes = booking.book(connection, key, report)
     connection.execute(
         "INSERT OR REPLACE INTO crawls VALUES (?, ?, ?, ?, ?)",
         (
@@ -170,7 +170,9 @@ def put_crawl(connection: sqlite3.Connection, key: str, report: CrawlReport) -> 
         ),
     )
     connection.executemany(
-        "INSERT OR REPLACE INTO spends VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO spends VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "up = excluded.up, down = excluded.down, requests = excluded.requests, "
+        "causes = excluded.causes",
         [
             (
                 report.id,
@@ -179,9 +181,9 @@ def put_crawl(connection: sqlite3.Connection, key: str, report: CrawlReport) -> 
                 spend.up_bytes,
                 spend.down_bytes,
                 spend.requests,
-                spending.packed(spend),
+                packed,
             )
-            for spend in report.domains
+            for spend, packed in zip(report.domains, causes, strict=True)
         ],
     )
     if report.finished_at is not None:
@@ -191,7 +193,7 @@ def put_crawl(connection: sqlite3.Connection, key: str, report: CrawlReport) -> 
             "DELETE FROM spends WHERE crawl IN (SELECT id FROM crawls WHERE updated_at < ?)", (old,)
         )
         connection.execute("DELETE FROM crawls WHERE updated_at < ?", (old,))
-        spending.roll_up(connection, key, report.updated_at)
+        booking.roll_up(connection, key, report.updated_at)
 
 
 def _forget_spending(connection: sqlite3.Connection, old: float) -> None:
