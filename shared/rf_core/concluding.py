@@ -17,6 +17,7 @@ _LATE_SECONDS: Final = 1_800.0
 """So long after the last movement a late meter may still catch up."""
 
 _AGAIN_SECONDS: Final = 60.0
+"""At first so often; the longer nothing has moved, the more seldom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,9 @@ def _is_to_judge(kept: _Kept, series: Sequence[Reading]) -> bool:
         return False
     if moved_at > kept.judged_at:
         return True
-    return newest - moved_at < _LATE_SECONDS and newest - kept.judged_at >= _AGAIN_SECONDS
+    quiet = newest - moved_at
+    pause = max(_AGAIN_SECONDS, quiet / 2)
+    return quiet < _LATE_SECONDS and newest - kept.judged_at >= pause
 
 
 def _moved_at(series: Sequence[Reading]) -> float | None:

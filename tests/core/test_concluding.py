@@ -76,7 +76,7 @@ def test_meters_are_compared_again_when_something_moved_and_now_and_then_while_o
     assert len(asked) == 2
     for number in range(1, 200):
         conclusions.of({"p": standing(falling(21), number)})
-    assert 20 < len(asked) < 40  # for half an hour, once a minute
+    assert 6 < len(asked) < 20  # for half an hour, ever more seldom
     before = len(asked)
     for number in range(200, 260):
         conclusions.of({"p": standing(falling(21), number)})
