@@ -17,12 +17,14 @@ from rf_core.snapshot_source import Hands, Source
 from rf_tui.accounts import Desk
 from rf_tui.acting import Acting
 from rf_tui.amounts import printing
+from rf_tui.charted import charted_seconds
 from rf_tui.guest import bindings
 from rf_tui.handy import Places
+from rf_tui.kept import Kept
 from rf_tui.keys import KEYS, Key
 from rf_tui.layout import Picture
 from rf_tui.places import Page
-from rf_tui.view import Kept, Looks, charted_seconds, picture
+from rf_tui.view import Looks, picture
 from rf_tui.widgets.canvas import Canvas
 from rf_tui.widgets.tab_line import TabLine
 

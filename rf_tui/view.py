@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 from rf_core.redaction import printable
-from rf_core.snapshot import Finding, PoolState, Snapshot
+from rf_core.snapshot import Finding, Snapshot
 from rf_core.units import format_seconds
 from rf_tui.alerts_page import alerts_page
 from rf_tui.amounts import Amounts, printing
-from rf_tui.balance_chart import chart_panel, whole_seconds
 from rf_tui.cells import Line, Span, Style, clip, pad, width_of
+from rf_tui.charted import LOWEST_CHART, charts_of, drawn
+from rf_tui.kept import Kept
 from rf_tui.layout import (
     Picture,
     Placed,
@@ -35,9 +36,7 @@ from rf_tui.pages import (
     pool_page,
     targeting_page,
 )
-from rf_tui.panels import watched
-from rf_tui.places import Place, Whereabouts
-from rf_tui.reach import Reach
+from rf_tui.places import Whereabouts
 from rf_tui.requests_page import requests_page
 from rf_tui.slots import windows_panel
 from rf_tui.tables import first_that_fits
@@ -62,9 +61,6 @@ _TABLES: Final = 112
 
 _ROOMY: Final = (100, 36)
 """From this size on, windows have a line a holder."""
-
-_LOWEST_CHART: Final = 6
-_HIGHEST_CHART: Final = 20
 
 
 _GONE: Final = section(
@@ -102,27 +98,6 @@ def overview(snapshot: Snapshot, width: int, height: int | None, looks: Looks) -
         height: None draws everything there is, however long that gets.
     """
     return picture(snapshot, width, height, looks).lines
-
-
-class Kept:
-    """What was drawn last, but for what changes with the clock: it need not be drawn again."""
-
-    def __init__(self) -> None:
-        self._of: tuple[object, ...] = ()
-        self._snapshot: Snapshot | None = None
-        self._body: tuple[list[Placed], list[Section]] = [], []
-
-    def body(
-        self,
-        snapshot: Snapshot,
-        of: tuple[object, ...],
-        draw: Callable[[], tuple[list[Placed], list[Section]]],
-    ) -> tuple[list[Placed], list[Section]]:
-        """Return what was drawn of this very snapshot in this very way, or draw it."""
-        if snapshot is not self._snapshot or of != self._of:
-            self._body = draw()
-            self._snapshot, self._of = snapshot, of
-        return self._body
 
 
 def picture(
@@ -175,16 +150,16 @@ def _body(
     cells = _TABLES if is_wide else width
     is_roomy = width >= _ROOMY[0] and height >= _ROOMY[1]
     sections = chosen(_page(snapshot, cells, where, is_roomy=is_roomy), row)
-    pools, reach = _drawn(snapshot, where.here), where.reach
+    pools, reach = drawn(snapshot, where.here), where.reach
     if is_wide:
-        charts = _charts(pools, snapshot.taken_at, width - _TABLES - 3, room - 2, reach)
+        charts = charts_of(pools, snapshot.taken_at, width - _TABLES - 3, room - 2, reach)
         body = _beside(stacked(sections, room, row), charts, room)
     else:
         needed = sum(len(one.lines) + 1 for one in sections)
         left = room - needed - 2 if height >= _TALL else 0
-        if where.here.page == "pool" and left < _LOWEST_CHART <= room // 3:
-            left = _LOWEST_CHART
-        charts = _charts(pools, snapshot.taken_at, width, left, reach)
+        if where.here.page == "pool" and left < LOWEST_CHART <= room // 3:
+            left = LOWEST_CHART
+        charts = charts_of(pools, snapshot.taken_at, width, left, reach)
         body = stacked(sections, room - len(charts) - (1 if charts else 0), row)
         body = [*body, Placed(), *map(Placed, charts)] if charts else body
     return body, sections
@@ -232,33 +207,6 @@ def _overview(
         return [pools, windows, *others]
     found = [one for one in (pools, *others) if rows_of([one])]
     return found or [section([(Span(" nothing here says that", "warn"),)])]
-
-
-def _drawn(snapshot: Snapshot, here: Place) -> list[PoolState]:
-    """Whose balance is charted: of a pool's own page its own, of the overview those that move."""
-    if here.page == "overview":
-        return watched(snapshot)
-    if here.page == "pool":
-        return [pool for pool in snapshot.pools if pool.id == here.subject and pool.history]
-    return []
-
-
-def charted_seconds(snapshot: Snapshot, where: Whereabouts) -> float:
-    """How long what is charted has been watched."""
-    at = snapshot.taken_at
-    return max([0.0, *(whole_seconds(pool, at) for pool in _drawn(snapshot, where.here))])
-
-
-def _charts(
-    pools: Sequence[PoolState], seen_at: float, width: int, room: int, reach: Reach
-) -> list[Line]:
-    """As many charts, one below the other, as there is room for."""
-    number = min(len(pools), (room + 1) // (_LOWEST_CHART + 1))
-    if number < 1:
-        return []
-    each = min(_HIGHEST_CHART, (room + 1) // number - 1)
-    drawn = [chart_panel(pool, seen_at, width, each, reach) for pool in pools[:number]]
-    return [line for chart in drawn for line in (*chart, ())][:-1]
 
 
 def _beside(left: Sequence[Placed], right: Sequence[Line], room: int) -> list[Placed]:
