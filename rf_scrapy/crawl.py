@@ -216,8 +216,9 @@ class Crawl:
     @property
     def dry_pool(self) -> str:
         """The pool that the whole crawl waits for until it is topped up, or ""."""
-        pool = self.supply.pool
-        return pool if self.top_ups.waits_for(pool) else ""
+        pools = self.supply.pools()
+        waits = bool(pools) and all(map(self.top_ups.waits_for, pools))
+        return self.supply.pool if waits else ""
 
     async def kept(self, request: Request) -> Request:
         """Keep a request that this crawl will not send: a JOBDIR has it for the next."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from rf_core.snapshot import Alert, CrawlReport
+from rf_core.alert import Alert
+from rf_core.snapshot import CrawlReport
 from rf_core.snapshot_source import Hands
 from rf_tui.alerts_page import place_of
 from rf_tui.places import Row

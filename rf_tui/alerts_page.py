@@ -6,8 +6,9 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from rf_core.alert import Alert
 from rf_core.redaction import printable
-from rf_core.snapshot import Alert, Snapshot
+from rf_core.snapshot import Snapshot
 from rf_tui.arranging import holds
 from rf_tui.cells import Line, Span, Style
 from rf_tui.layout import Section, section

@@ -10,15 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, Literal
 
-from rf_core.snapshot import (
-    Alert,
-    CrawlReport,
-    DomainState,
-    Finding,
-    Headroom,
-    PoolState,
-    Snapshot,
-)
+from rf_core.alert import Alert
+from rf_core.snapshot import CrawlReport, DomainState, Finding, Headroom, PoolState, Snapshot
 from rf_tui.amounts import without_amounts
 from rf_tui.places import Panel, Place, Row, Whereabouts
 

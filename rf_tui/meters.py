@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import Final
 
-from rf_core.snapshot import PoolState, Reconciliation
+from rf_core.meters import Reconciliation
+from rf_core.snapshot import PoolState
 from rf_core.units import format_seconds
 from rf_tui.amounts import format_bytes, format_rate
 from rf_tui.cells import Line, Span, Style

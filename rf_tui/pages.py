@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from rf_core.outlook import outlooks
 from rf_core.snapshot import CrawlReport, DomainSpend, DomainState, PoolState, Snapshot
 from rf_tui.amounts import amount_cells, format_bytes, format_rate
 from rf_tui.arranging import arranged, holds
@@ -23,6 +24,7 @@ from rf_tui.words import brief_seconds, crawl_age, crawl_state, drain_words, lef
 _LABEL: Final = 14
 _BUDGET_CELLS: Final = 16
 _BUDGET_NEAR: Final = 0.9
+_SURE, _UNSURE = 0.9, 0.5
 
 
 def pool_page(pool: PoolState, snapshot: Snapshot, where: Whereabouts, width: int) -> list[Section]:
@@ -77,6 +79,7 @@ def crawl_page(
         _fact("since begun", Span(_rates(crawl, at))),
         _fact("budget", *_budget(crawl), Span("" if crawl.finished_at else "  x tells it", "dim")),
         _fact("requests", Span(_requests(crawl)), _direct(crawl)),
+        *_outlook(crawl, snapshot),
         _fact("exits", Span(f"{crawl.exits:,} asked for, {crawl.live_proxies} proxies in use")),
         _fact("left alone", Span(left_alone(crawl, max(20, width - _LABEL - 2)))),
         _fact("runs as", Span(f"process {crawl.pid} on {crawl.host}", "dim")),
@@ -190,6 +193,19 @@ def _domains(
 
 def _fact(label: str, *said: Span) -> Line:
     return (Span(f"   {label:<{_LABEL}}", "dim"), *said)
+
+
+def _outlook(crawl: CrawlReport, snapshot: Snapshot) -> list[Line]:
+    """Whether the pool is enough for what is known of the crawl; nothing while too little is."""
+    found = next((one for one in outlooks(snapshot) if one.id == crawl.id), None)
+    if found is None or found.chance is None or found.need_bytes is None:
+        return []
+    style: Style = "good" if found.chance >= _SURE else "warn" if found.chance >= _UNSURE else "bad"
+    known = (
+        f"  that the pool is enough for {found.pending_requests:,} known requests, about "
+        f"{format_bytes(found.need_bytes, crawl.pool)}; it may find more"
+    )
+    return [_fact("chance", Span(f"{found.chance:.0%}", style), Span(known, "dim"))]
 
 
 def _size(count: int | None, pool: str) -> str:

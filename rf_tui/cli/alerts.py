@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import click
 import msgspec
 
+from rf_core.alert import Alert
 from rf_core.io import alert_book
 from rf_core.io.session import Session
-from rf_core.snapshot import Alert
 from rf_tui.alerts_page import state_of
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.cli.opening import json_option, profile_option, with_session

@@ -9,8 +9,8 @@ import msgspec
 
 from rf_core.io import records
 from rf_core.io.session import Session
+from rf_core.meters import Reconciliation
 from rf_core.reconcile import reconcile_all
-from rf_core.snapshot import Reconciliation
 from rf_core.units import format_bytes, format_seconds
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.cli.opening import with_session

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 
+from rf_core.alert import Alert, AlertKind
 from rf_core.alert_settings import ForeignRule, LevelRule, PaceRule, Rule
 from rf_core.consumption import Curve
-from rf_core.snapshot import Alert, AlertKind, PoolState
+from rf_core.snapshot import PoolState
 from rf_core.units import format_bytes, format_rate, format_seconds
 
 SAME_SECONDS: Final = 600.0

@@ -10,8 +10,9 @@ from typing import Final
 from rf_core.consumption import Curve, curve
 from rf_core.drain import Reading, balances_of, topped_up_at
 from rf_core.forecast import forecast
+from rf_core.meters import Reconciliation
 from rf_core.reconcile import reconcile_all
-from rf_core.snapshot import Reconciliation, Runway
+from rf_core.snapshot import Runway
 
 _LATE_SECONDS: Final = 1_800.0
 """So long after the last movement a late meter may still catch up."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Final
 
+from rf_core.alert import Alert
 from rf_core.alert_settings import Rule
 from rf_core.alerts import judged
 from rf_core.concluding import Conclusion, foretold
 from rf_core.drain import Reading, balances_of, drain, topped_up_at
 from rf_core.models import Discovery, Usage
 from rf_core.snapshot import (
-    Alert,
     ApiCall,
     CrawlReport,
     DomainState,

@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from rf_core.consumption import cadence_seconds
 from rf_core.drain import Reading, consumed_bytes
-from rf_core.snapshot import Reconciliation, Verdict
+from rf_core.meters import Reconciliation, Verdict
 from rf_core.units import BALANCE_QUANTUM, GIGABYTE
 
 STRETCH_SECONDS: Final = 1_800.0
@@ -195,12 +195,28 @@ def _unit(share: float, fit: _Fit) -> Literal["GB"] | None:
 
 
 def _cadence(readings: Sequence[Reading]) -> float:
-    """How rarely the provider publishes; 0 when as often as it was asked."""
+    """How rarely the provider publishes; 0 when as often as it was asked.
+
+    Until it has published a few times, it may do so as rarely as it ever stood still meanwhile.
+    """
     if len(readings) < _FEWEST:
         return 0.0
     asked = median(after.at - before.at for before, after in pairwise(readings))
-    cadence = cadence_seconds(readings)
+    moves = sum(a.balance_bytes != b.balance_bytes for a, b in pairwise(readings))
+    cadence = cadence_seconds(readings) if moves > _FEWEST else _longest_standstill(readings)
     return cadence if cadence > 1.5 * asked else 0.0
+
+
+def _longest_standstill(readings: Sequence[Reading]) -> float:
+    """How long the provider showed the same at most, while our crawls spent what it could show."""
+    longest = 0.0
+    since = readings[0]
+    for before, after in pairwise(readings):
+        if after.balance_bytes != before.balance_bytes:
+            if before.spent_bytes - since.spent_bytes > 2 * BALANCE_QUANTUM:
+                longest = max(longest, after.at - since.at)
+            since = after
+    return longest
 
 
 def _fit(

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rf_core.alert import Alert
+from rf_core.meters import Reconciliation
 from rf_core.models import Targeting
 
 Severity = Literal["info", "warning", "error"]
 DrainState = Literal["measuring", "idle", "draining"]
-Verdict = Literal["clean", "overhead", "foreign", "inconclusive"]
-AlertKind = Literal["pace", "level", "foreign"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,45 +43,6 @@ class Drain:
     bytes_per_second: float = 0.0
     source: Literal["provider", "crawls"] = "provider"
     runway: Runway | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciliation:
-    """Both meters over one stretch of readings.
-
-    Attributes:
-        begin, end: Of the stretch, in Unix seconds.
-        provider_bytes, our_bytes: What each meter counted, as late as the provider's is.
-        excess_bytes: The difference: above 0 when the provider took more.
-        noise_bytes: What rounding and rhythm explain of it.
-        lag_seconds: How late the provider's meter seems to be.
-        cadence_seconds: How often it is brought up to date; 0 when that cannot be told.
-        share: With `overhead`, the excess as a part of ours.
-        unit: `GB` when that share is just that of a GB of 10^9 bytes, so that our GB is too large.
-    """
-
-    verdict: Verdict
-    begin: float
-    end: float
-    provider_bytes: int
-    our_bytes: int
-    excess_bytes: int
-    noise_bytes: int
-    lag_seconds: float
-    cadence_seconds: float
-    share: float | None = None
-    unit: Literal["GB"] | None = None
-
-    @property
-    def is_foreign(self) -> bool:
-        """Whether somebody else took something."""
-        return self.verdict == "foreign"
-
-    @property
-    def foreign_bytes_per_second(self) -> float:
-        """What somebody else takes."""
-        seconds = self.end - self.begin
-        return self.excess_bytes / seconds if self.verdict == "foreign" and seconds else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,39 +271,6 @@ class Finding:
     text: str
     way_out: str = ""
     since: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """A rule of somebody's that holds for a pool, or has held.
-
-    Attributes:
-        rule: The rule's name: with the pool it says which alert this is.
-        since: When it began to hold.
-        text: One sentence, with the numbers of now, or of its end.
-        acknowledged_at: When somebody said that they know; it is quiet from then on.
-        over_at: When it held no more, or None.
-        outcome: Why the command that was to tell somebody failed, or "".
-    """
-
-    pool: str
-    rule: str
-    kind: AlertKind
-    since: float
-    text: str = ""
-    acknowledged_at: float | None = None
-    over_at: float | None = None
-    outcome: str = ""
-
-    @property
-    def id(self) -> str:
-        """Which one it is of all there ever were."""
-        return f"{self.since} {self.pool} {self.rule}"
-
-    @property
-    def is_on(self) -> bool:
-        """Whether it holds now."""
-        return self.over_at is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from rf_core.alert import Alert
 from rf_core.control import Verb
-from rf_core.snapshot import Alert, Snapshot
+from rf_core.snapshot import Snapshot
 
 
 class Source(Protocol):

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from rf_core.alert import Alert
 from rf_core.errors import (
     AccountDisabledError,
     DeadlineError,
@@ -23,7 +24,7 @@ from rf_core.errors import (
 )
 from rf_core.parts import BALANCE, DISCOVERY, USAGE
 from rf_core.redaction import printable, redact
-from rf_core.snapshot import Alert, Finding, Severity
+from rf_core.snapshot import Finding, Severity
 from rf_core.units import format_seconds
 
 

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from rf_core.alert import Alert
 from rf_core.alert_settings import RULES, ForeignRule, LevelRule, PaceRule, read_alerts
 from rf_core.alerts import SAME_SECONDS, judged
 from rf_core.consumption import Curve
 from rf_core.errors import SettingsError
-from rf_core.snapshot import Alert, Drain, PoolState, Reconciliation, Runway
+from rf_core.meters import Reconciliation
+from rf_core.snapshot import Drain, PoolState, Runway
 
 HOUR = PaceRule("hour", within_seconds=3_600, long_seconds=600, short_seconds=60)
 LEFT = 3_600_000_000

@@ -90,6 +90,15 @@ def test_a_meter_that_is_seldom_brought_up_to_date_is_clean():
     assert found.cadence_seconds == pytest.approx(60, abs=10)
 
 
+@pytest.mark.parametrize("rate", [20_000.0, 600_000.0])
+@pytest.mark.parametrize("lag", [0, 45])
+def test_a_meter_that_has_moved_once_only_is_no_stranger(rate, lag):
+    """Looked at with each reading: its first move is a whole minute of ours."""
+    readings = played(600, lambda at: rate, cadence=60, lag=lag)
+    for last in range(1, len(readings)):
+        assert reconcile_all(readings[: last + 1])[-1].verdict != "foreign", readings[last].at
+
+
 def test_a_top_up_is_no_income_of_ours():
     assert reconcile(played(900, in_spells, topped_up_at=450)).verdict == "clean"
 

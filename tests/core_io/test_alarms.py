@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from support.clocks import ManualClock
 
+from rf_core.alert import Alert
 from rf_core.alert_settings import AlertSettings, ForeignRule, LevelRule
 from rf_core.io import alert_book, records
 from rf_core.io.alarms import Alarms
@@ -232,7 +233,7 @@ async def test_a_stranger_is_foreign_in_the_snapshot_within_two_polls(monitor, c
 async def test_the_book_is_bounded(monitor, clock):
     session = (await monitor()).session
     for number in range(80):
-        alert = alert_book.Alert(f"p{number}", "x", "level", clock.wall())
+        alert = Alert(f"p{number}", "x", "level", clock.wall())
         await session.state.run(
             alert_book.put_alerts, session.key, [alert], clock.wall(), rings=False, tells=False
         )

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from rf_core.alert import Alert
 from rf_core.alert_settings import FACTS
 from rf_core.io.alarms import facts_of
 from rf_core.io.telling import environment_without, tell
+from rf_core.meters import Reconciliation
 from rf_core.redaction import Secret
-from rf_core.snapshot import Alert, Drain, PoolState, Reconciliation, Runway
+from rf_core.snapshot import Drain, PoolState, Runway
 
 KEY = "rf_live_0123456789abcdefx7kQ"
 ALERT = Alert("premium; rm -rf $HOME", "below 2 GB", "level", 5.0, "Pool 'premium' is low.")

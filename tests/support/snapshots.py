@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from rf_core.alert import Alert
+from rf_core.meters import Reconciliation
 from rf_core.models import Targeting
 from rf_core.snapshot import (
-    Alert,
     ApiCall,
     CrawlReport,
     DomainSpend,
@@ -13,7 +14,6 @@ from rf_core.snapshot import (
     Finding,
     Headroom,
     PoolState,
-    Reconciliation,
     Runway,
     Snapshot,
 )
@@ -96,7 +96,7 @@ def busy() -> Snapshot:
             CrawlReport(
                 id="a", spider="books", project="shop", pid=1, host="box", pool="walmart_premium",
                 started_at=NOW - 590, updated_at=NOW - 1, up_bytes=20 * MB, down_bytes=500 * MB,
-                requests=21_004, failures={"target_429": 12, "gateway_auth": 2}, exits=16,
+                requests=21_004, pending_requests=1_204, failures={"target_429": 12, "gateway_auth": 2}, exits=16,
                 bytes_per_second=1.2 * MB, backoffs={"slow.example": 7.0}, live_proxies=16,
                 unbilled_bytes=14_200, budget_bytes=2 * GB, items=1_204, pending_requests=812,
                 domains=(

@@ -12,10 +12,10 @@ from support.crawls import environment
 from support.invoking import invoke
 from support.snapshots import NOW, Still
 
+from rf_core.alert import Alert
 from rf_core.io import alert_book, records
 from rf_core.io.configuration import load_settings
 from rf_core.io.session import Session
-from rf_core.snapshot import Alert
 from rf_core.units import GIGABYTE
 from rf_sandbox.sandbox import Sandbox
 from rf_tui.app import MonitorApp

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from rf_core.alert import Alert
 from rf_core.io import alert_book
 from rf_core.io.session import Session
 from rf_core.io.telling import tell
-from rf_core.snapshot import Alert, PoolState
+from rf_core.snapshot import PoolState
 
 _PATIENCE_SECONDS: Final = 2.0
 """How long a command may go on when the program that runs it ends."""

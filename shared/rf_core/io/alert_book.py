@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from rf_core.snapshot import Alert
+from rf_core.alert import Alert
 
 _LISTED: Final = 50
 _KEPT_SECONDS: Final = 30 * 86_400.0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from rf_core.alert import Alert
 from rf_core.control import Verb
 from rf_core.io import alert_book
 from rf_core.io.control import ask
 from rf_core.io.session import Session
-from rf_core.snapshot import Alert
 
 
 class StoreHands:

@@ -14,11 +14,12 @@ from typing import Any, Final
 
 import msgspec
 
+from rf_core.alert import Alert
 from rf_core.drain import Reading
 from rf_core.io import booking
 from rf_core.io.alert_book import get_alerts
 from rf_core.parts import BALANCE
-from rf_core.snapshot import Alert, CrawlReport, DomainSpend
+from rf_core.snapshot import CrawlReport, DomainSpend
 
 KEPT_READINGS: Final = 600
 _KEPT_CRAWL_SECONDS: Final = 30 * 24 * 3_600.0
