@@ -9,6 +9,7 @@ import msgspec
 
 from rf_core.io import records
 from rf_core.io.session import Session
+from rf_core.io.shares import stored_shares
 from rf_core.meters import Reconciliation
 from rf_core.reconcile import reconcile_all
 from rf_core.units import format_bytes, format_seconds
@@ -24,7 +25,11 @@ def explained(profile: str | None, *, as_json: bool) -> int:
 
     async def ask(session: Session) -> int:
         history = await session.state.read(records.get_history, session.key)
-        found = {pool: reconcile_all(readings) for pool, readings in sorted(history.items())}
+        usual = stored_shares(await session.state.read(records.get_parts, session.key))
+        found = {
+            pool: reconcile_all(readings, usual=usual.get(pool))
+            for pool, readings in sorted(history.items())
+        }
         found = {pool: stretches for pool, stretches in found.items() if stretches}
         foreign = [pool for pool, all_ in found.items() if all_[-1].verdict == "foreign"]
         if as_json:

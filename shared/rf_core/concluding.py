@@ -10,8 +10,8 @@ from typing import Final
 from rf_core.consumption import Curve, curve
 from rf_core.drain import Reading, balances_of, topped_up_at
 from rf_core.forecast import forecast
-from rf_core.meters import Reconciliation
-from rf_core.reconcile import reconcile_all
+from rf_core.meters import Reconciliation, Usual
+from rf_core.reconcile import reconcile_all, usual_after
 from rf_core.snapshot import Runway
 
 _LATE_SECONDS: Final = 1_800.0
@@ -30,12 +30,14 @@ class Conclusion:
         meters: Whether the provider took what our crawls spent, in the latest stretch.
         history: Its balances as (time, bytes), oldest first.
         topped_up_at: When it was topped up last.
+        usual: What it takes on top of that while nobody else is there.
     """
 
     curve: Curve | None
     meters: Reconciliation | None
     history: tuple[tuple[float, int], ...] = ()
     topped_up_at: float | None = None
+    usual: Usual | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +107,23 @@ class Conclusions:
         self._foretold: dict[str, Foretold] = {}
         self._kept: dict[str, _Kept] = {}
 
-    def of(self, readings: Mapping[str, Sequence[Reading]]) -> dict[str, Conclusion]:
-        """Return what follows from each pool's readings, oldest first."""
+    def of(
+        self,
+        readings: Mapping[str, Sequence[Reading]],
+        usual: Mapping[str, Usual] | None = None,
+    ) -> dict[str, Conclusion]:
+        """Return what follows from each pool's readings, oldest first.
+
+        Args:
+            usual: Pool → what was known of its usual share before.
+        """
         self._kept = {
             pool: self._concluded(pool, series) for pool, series in readings.items() if series
         }
         waiting = [pool for pool, kept in self._kept.items() if _is_to_judge(kept, readings[pool])]
         waiting.sort(key=lambda pool: self._kept[pool].judged_at or 0.0)
         for pool in waiting[: self._at_once]:
-            self._judge(self._kept[pool], readings[pool])
+            self._judge(self._kept[pool], readings[pool], (usual or {}).get(pool))
         return {pool: kept.conclusion for pool, kept in self._kept.items()}
 
     def _concluded(self, pool: str, series: Sequence[Reading]) -> _Kept:
@@ -128,13 +138,16 @@ class Conclusions:
         else:
             same, topped_up = curve(series), topped_up_at(series)
         meters = known.conclusion.meters if known else None
-        conclusion = Conclusion(same, meters, balances_of(series), topped_up)
+        usual = known.conclusion.usual if known else None
+        conclusion = Conclusion(same, meters, balances_of(series), topped_up, usual)
         return _Kept(state, conclusion, known.judged_at if known else None)
 
-    def _judge(self, kept: _Kept, series: Sequence[Reading]) -> None:
-        stretches = reconcile_all(series)
+    def _judge(self, kept: _Kept, series: Sequence[Reading], usual: Usual | None) -> None:
+        stretches = reconcile_all(series, usual=usual)
+        for one in stretches:
+            usual = usual_after(one, usual)
         meters = stretches[-1] if stretches else None
-        kept.conclusion = replace(kept.conclusion, meters=meters)
+        kept.conclusion = replace(kept.conclusion, meters=meters, usual=usual)
         kept.judged_at = series[-1].at
 
     def runway(

@@ -9,6 +9,19 @@ Verdict = Literal["clean", "overhead", "foreign", "inconclusive"]
 
 
 @dataclass(frozen=True, slots=True)
+class Usual:
+    """What the provider takes on top of ours while nobody else is there, as far as it was seen.
+
+    Attributes:
+        share: As a part of ours; 0 where both count alike.
+        doubt: How far it may be off, for all that was seen.
+    """
+
+    share: float
+    doubt: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Reconciliation:
     """Both meters over one stretch of readings.
 

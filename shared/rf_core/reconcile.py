@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from rf_core.consumption import cadence_seconds
 from rf_core.drain import Reading, consumed_bytes
-from rf_core.meters import Reconciliation, Verdict
+from rf_core.meters import Reconciliation, Usual, Verdict
 from rf_core.units import BALANCE_QUANTUM, GIGABYTE
 
 STRETCH_SECONDS: Final = 1_800.0
@@ -31,8 +31,10 @@ _DECIMAL_SHARE: Final = GIGABYTE / 1e9 - 1
 _DECIMAL_SLACK: Final = 0.005
 _SHORTEST_SECONDS: Final = 900.0
 _FEWEST: Final = 3
-_TELLING: Final = 20
-"""How many times the noise our crawls must have spent for a clean stretch to rule a share out."""
+_TELLING: Final = 4
+"""How many times the noise our crawls must have spent for a stretch to say something of a share."""
+_CLEARLY: Final = 2.0
+"""How many times the noise a steady stranger must be off for an excess to be clearly ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,14 @@ class _Fit:
     def excess(self) -> float:
         return self.theirs[-1] - self.ours[-1]
 
-    def holds(self, share: float = 0.0, rate: float = 0.0) -> bool:
-        """Whether the provider took ours, a share more and so much a second, at every reading."""
+    def holds(self, share: float = 0.0, rate: float = 0.0, slack: float = 1.0) -> bool:
+        """Whether the provider took ours, a share more and so much a second, at every reading.
+
+        Args:
+            slack: How many times the noise it may be off.
+        """
         return all(
-            abs(theirs - ours * (1 + share) - rate * (at - self.times[0])) <= self.noise
+            abs(theirs - ours * (1 + share) - rate * (at - self.times[0])) <= slack * self.noise
             for theirs, ours, at in zip(self.theirs, self.ours, self.times, strict=True)
         )
 
@@ -86,7 +92,7 @@ def reconcile(
     first: int = 0,
     last: int | None = None,
     *,
-    usual_share: float | None = None,
+    usual: Usual | None = None,
     elsewhere: Sequence[int] = (),
 ) -> Reconciliation:
     """Compare both meters from one reading to another.
@@ -94,8 +100,8 @@ def reconcile(
     Args:
         readings: Oldest first. Those before the stretch tell what a late meter may show in it.
         first, last: The stretch; all of it by default.
-        usual_share: What the provider takes on top of ours when nobody else is there, if that is
-            known from before. Without it, a stranger as steady as we are is not told from a share.
+        usual: What the provider takes on top of ours when nobody else is there, if that is known
+            from before. Without it, a stranger as steady as we are is not told from a share.
         elsewhere: At each reading, what other machines of the account had spent in the pool.
     """
     last = len(readings) - 1 if last is None else last
@@ -109,14 +115,14 @@ def reconcile(
         for lag in _LATENESS
         if lag == 0 or readings[0].at <= readings[first].at - lag or not spent[0]
     )
-    verdict, fit, share = _judged(fits, usual_share)
+    verdict, fit, share = _judged(fits, usual)
     if verdict == "clean" and last - first + 1 < _FEWEST:
         verdict = "inconclusive"
     known = _known_from(readings, spent[0])
     if verdict == "foreign" and known > first:
         # What our crawls spent before the first reading may have shown up late.
         if known < last:
-            later = reconcile(readings, known, last, usual_share=usual_share, elsewhere=elsewhere)
+            later = reconcile(readings, known, last, usual=usual, elsewhere=elsewhere)
             if later.verdict == "foreign":
                 return later
         verdict = "inconclusive"
@@ -135,9 +141,7 @@ def reconcile(
     )
 
 
-def _judged(
-    possible: Iterable[_Fit], usual_share: float | None
-) -> tuple[Verdict, _Fit, float | None]:
+def _judged(possible: Iterable[_Fit], usual: Usual | None) -> tuple[Verdict, _Fit, float | None]:
     """The verdict, how late the provider is with it, and the share it takes on top of ours."""
     fits: list[_Fit] = []
     for fit in possible:  # most often the first one holds, and the others are never made
@@ -147,17 +151,31 @@ def _judged(
     for fit in fits:
         share = fit.excess / fit.ours[-1] if fit.ours[-1] > 0 else 0.0
         if 0 < share <= _MOST_SHARE and fit.holds(share=share):
-            # A stranger who takes as steadily as we do looks just like a share.
-            steady = fit.holds(rate=fit.excess / (fit.times[-1] - fit.times[0]))
-            usual = usual_share if steady else share
-            if usual is None:
-                return "inconclusive", fit, share
-            if abs(share - usual) * fit.ours[-1] <= fit.noise:
-                return "overhead", fit, share
+            verdict = _of_share(fit, share, usual)
+            if verdict != "foreign":
+                return verdict, fit, share
     strange = [fit for fit in fits if fit.excess > fit.noise and fit.only_grows()]
     if strange:
         return "foreign", min(strange, key=lambda fit: fit.excess), None
     return "inconclusive", fits[0], None
+
+
+def _of_share(fit: _Fit, share: float, usual: Usual | None) -> Verdict:
+    """What an excess is that looks like a share of ours: that, a stranger's, or either.
+
+    A stranger who takes as steadily as we do looks just like one. It is a share when it stood still
+    whenever we did, or when it is what was usual before.
+    """
+    ours = fit.ours[-1]
+    is_ours = not fit.holds(rate=fit.excess / (fit.times[-1] - fit.times[0]), slack=_CLEARLY)
+    if is_ours:
+        return "overhead"
+    if usual is None:
+        return "inconclusive"
+    strange = abs(share - usual.share) * ours
+    if strange <= fit.noise:
+        return "overhead"
+    return "inconclusive" if strange <= fit.noise + usual.doubt * ours else "foreign"
 
 
 def _known_from(readings: Sequence[Reading], spent_before: int) -> int:
@@ -169,24 +187,36 @@ def _known_from(readings: Sequence[Reading], spent_before: int) -> int:
 
 
 def reconcile_all(
-    readings: Sequence[Reading], *, elsewhere: Sequence[int] = ()
+    readings: Sequence[Reading], *, usual: Usual | None = None, elsewhere: Sequence[int] = ()
 ) -> tuple[Reconciliation, ...]:
     """Compare both meters stretch by stretch; later ones know what one shows of a usual share.
 
     Args:
         readings: Oldest first.
-        elsewhere: As for :func:`reconcile`.
+        usual: As for :func:`reconcile`, before all of them.
+        elsewhere: Likewise.
     """
     found: list[Reconciliation] = []
-    usual: float | None = None
     for first, last in stretches(readings):
-        one = reconcile(readings, first, last, usual_share=usual, elsewhere=elsewhere)
+        one = reconcile(readings, first, last, usual=usual, elsewhere=elsewhere)
         found.append(one)
-        if one.verdict == "overhead":
-            usual = one.share
-        elif one.verdict == "clean" and one.our_bytes > _TELLING * one.noise_bytes:
-            usual = 0.0
+        usual = usual_after(one, usual)
     return tuple(found)
+
+
+def usual_after(one: Reconciliation, before: Usual | None) -> Usual | None:
+    """Say what is known of the usual share once a stretch has been judged.
+
+    A clean one says that there is none, as far as its noise lets it; the least doubt counts.
+    """
+    if one.our_bytes <= _TELLING * one.noise_bytes or one.our_bytes <= 0:
+        return before
+    doubt = one.noise_bytes / one.our_bytes
+    if one.verdict == "overhead" and one.share is not None:
+        return Usual(one.share, doubt)
+    if one.verdict == "clean" and (before is None or before.share or doubt < before.doubt):
+        return Usual(0.0, doubt)
+    return before
 
 
 def _unit(share: float, fit: _Fit) -> Literal["GB"] | None:

@@ -7,7 +7,8 @@ from random import Random
 import pytest
 
 from rf_core.drain import Reading
-from rf_core.reconcile import reconcile, reconcile_all, stretches
+from rf_core.meters import Usual
+from rf_core.reconcile import reconcile, reconcile_all, stretches, usual_after
 from rf_core.units import BALANCE_QUANTUM, GIGABYTE
 
 MB = 1 << 20
@@ -152,8 +153,8 @@ def test_a_stranger_as_steady_as_we_are_cannot_be_told_from_overhead():
     found = reconcile(readings)
     assert found.verdict == "inconclusive"
     assert found.share == pytest.approx(0.03, abs=0.005)
-    assert reconcile(readings, usual_share=0.03).verdict == "overhead"
-    assert reconcile(readings, usual_share=0.0).verdict == "foreign"
+    assert reconcile(readings, usual=Usual(0.03)).verdict == "overhead"
+    assert reconcile(readings, usual=Usual(0.0)).verdict == "foreign"
 
 
 def test_what_was_seen_of_the_provider_before_tells_a_stranger_from_a_share():
@@ -164,6 +165,26 @@ def test_what_was_seen_of_the_provider_before_tells_a_stranger_from_a_share():
     assert set(verdicts[1:]) == {"foreign"}
     shared = played(5_400, lambda at: 2 * in_turns(at), factor=1.04)
     assert {one.verdict for one in reconcile_all(shared)} == {"overhead"}
+
+
+def test_what_was_seen_with_a_doubt_proves_no_more_than_it_can():
+    """30 of 1,000 kB/s: too little to tell from what a short clean stretch leaves open."""
+    readings = played(1_800, lambda at: 1_000_000.0, lambda at: 30_000.0)
+    assert reconcile(readings, usual=Usual(0.0, 0.04)).verdict == "inconclusive"
+    assert reconcile(readings, usual=Usual(0.0, 0.02)).verdict == "foreign"
+
+
+def test_a_steady_stranger_beside_a_steady_crawl_is_no_overhead():
+    """The crawl is there from the beginning, the stranger a minute later."""
+    readings = played(600, lambda at: 90_000.0, lambda at: trickle(at) if at >= 60 else 0.0)
+    verdicts = set()
+    usual = None
+    for last in range(3, len(readings)):
+        one = reconcile(readings[: last + 1], usual=usual)
+        usual = usual_after(one, usual)
+        verdicts.add(one.verdict)
+    assert verdicts == {"clean", "inconclusive", "foreign"}
+    assert one.verdict == "foreign"
 
 
 def test_a_provider_that_counts_less_than_we_do_proves_nothing():

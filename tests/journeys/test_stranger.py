@@ -136,7 +136,7 @@ def test_beside_a_crawl_of_ours_a_stranger_is_foreign_within_two_polls(sandbox, 
     ours.start()
     try:
         with Stranger(sandbox) as stranger:
-            beyond, found = watched(tmp_path, sandbox, stranger, quiet_polls=6)
+            beyond, found = watched(tmp_path, sandbox, stranger, quiet_polls=8)
     finally:
         subprocess.run(
             [sys.executable, "-c", RUN, "crawls", "stop", "steady"],

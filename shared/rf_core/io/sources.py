@@ -19,6 +19,7 @@ from rf_core.io.gathering import Gathering
 from rf_core.io.notes import stored_troubles
 from rf_core.io.poller import HOLDER, Poller
 from rf_core.io.session import Session
+from rf_core.io.shares import note_shares, stored_shares
 from rf_core.models import Usage
 from rf_core.parts import ACCOUNT, BALANCE, DISCOVERY, USAGE
 from rf_core.picture import Material
@@ -152,6 +153,8 @@ class LiveSource:
         self._fetched_at = {name: part.fetched_at for name, part in parts.items()}
         if discovery:
             self._fetched_at[DISCOVERY] = discovery[1]
+        usual = stored_shares(parts)
+        concluded = self._conclusions.of(stored.readings, usual)
         current = picture.snapshot(
             Material(
                 now=now,
@@ -171,7 +174,7 @@ class LiveSource:
                 gone=processes.gone(stored.crawls, now),
                 troubles=(*stored_troubles(parts), *self._own_troubles(account)),
                 own_calls=_held_by_polling(windows),
-                concluded=self._conclusions.of(stored.readings),
+                concluded=concluded,
                 runway=self._conclusions.runway,
                 rules=session.settings.alerts.rules,
                 alerts=stored.alerts,
@@ -179,6 +182,8 @@ class LiveSource:
             )
         )
         if self._alarms is not None:
+            found = {pool: one.usual for pool, one in concluded.items() if one.usual is not None}
+            await note_shares(session, usual, found)
             await self._alarms.heed(stored.alerts, current.alerts, current.pools)
         return current
 
