@@ -39,13 +39,18 @@ _CLEARLY: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """Both counts from the stretch's begin, at each reading, if the provider is that late."""
+    """Both counts from the stretch's begin, at each reading, if the provider is that late.
+
+    Attributes:
+        moves: Whether ours had moved when the last balance was read.
+    """
 
     lag: float
     theirs: Sequence[float]
     ours: Sequence[float]
     times: Sequence[float]
     noise: float
+    moves: bool
 
     @property
     def excess(self) -> float:
@@ -61,6 +66,16 @@ class _Fit:
             abs(theirs - ours * (1 + share) - rate * (at - self.times[0])) <= slack * self.noise
             for theirs, ours, at in zip(self.theirs, self.ours, self.times, strict=True)
         )
+
+    def is_too_much(self) -> bool:
+        """Whether the provider took more than ours and the noise.
+
+        A crawl that has just begun is on the provider's meter before its pace is known here, and so
+        the noise: while ours move, two readings in a row have to say so.
+        """
+        if not self.moves:
+            return self.excess > self.noise
+        return min(self.excess, self.theirs[-2] - self.ours[-2]) > self.noise
 
     def only_grows(self) -> bool:
         """Whether what is too much never became less, as if it had only been early."""
@@ -154,7 +169,7 @@ def _judged(possible: Iterable[_Fit], usual: Usual | None) -> tuple[Verdict, _Fi
             verdict = _of_share(fit, share, usual)
             if verdict != "foreign":
                 return verdict, fit, share
-    strange = [fit for fit in fits if fit.excess > fit.noise and fit.only_grows()]
+    strange = [fit for fit in fits if fit.is_too_much() and fit.only_grows()]
     if strange:
         return "foreign", min(strange, key=lambda fit: fit.excess), None
     return "inconclusive", fits[0], None
@@ -264,7 +279,8 @@ def _fit(
     unsure = _STALE_SECONDS + cadence + (_longest_gap(times) if lag else 0.0)
     noise = BALANCE_QUANTUM + _fastest(all_times, ours, times[0] - lag, times[-1]) * unsure
     begun = shown[0]
-    return _Fit(lag, [float(one) for one in taken], [s - begun for s in shown], times, noise)
+    moves = ours[edges[1]] > ours[max(edges[0], edges[1] - 1)]
+    return _Fit(lag, [float(one) for one in taken], [s - begun for s in shown], times, noise, moves)
 
 
 def _longest_gap(times: Sequence[float]) -> float:

@@ -62,9 +62,9 @@ def test_meters_are_compared_again_when_something_moved_and_now_and_then_while_o
 ):
     asked = []
 
-    def reconcile(series):
+    def reconcile(series, *, usual=None):
         asked.append(series[-1].at)
-        return reconcile_all(series)
+        return reconcile_all(series, usual=usual)
 
     monkeypatch.setattr(concluding, "reconcile_all", reconcile)
     conclusions = Conclusions()

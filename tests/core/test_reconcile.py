@@ -167,6 +167,15 @@ def test_what_was_seen_of_the_provider_before_tells_a_stranger_from_a_share():
     assert {one.verdict for one in reconcile_all(shared)} == {"overhead"}
 
 
+def test_a_crawl_that_has_just_begun_is_no_stranger():
+    """Its report is half a second older than the balance, and it began in a burst."""
+    quiet = [Reading(at, START, 0) for at in range(0, 600, 30)]
+    burst = Reading(600, START - 30 * BALANCE_QUANTUM, 4 * BALANCE_QUANTUM)
+    then = Reading(608, START - 60 * BALANCE_QUANTUM, 60 * BALANCE_QUANTUM)
+    assert reconcile([*quiet, burst]).verdict == "inconclusive"
+    assert reconcile([*quiet, burst, then]).verdict == "clean"
+
+
 def test_what_was_seen_with_a_doubt_proves_no_more_than_it_can():
     """30 of 1,000 kB/s: too little to tell from what a short clean stretch leaves open."""
     readings = played(1_800, lambda at: 1_000_000.0, lambda at: 30_000.0)

@@ -96,7 +96,7 @@ def busy() -> Snapshot:
             CrawlReport(
                 id="a", spider="books", project="shop", pid=1, host="box", pool="walmart_premium",
                 started_at=NOW - 590, updated_at=NOW - 1, up_bytes=20 * MB, down_bytes=500 * MB,
-                requests=21_004, pending_requests=1_204, exits=16,
+                requests=21_004, exits=16,
                 failures={"target_429": 12, "gateway_auth": 2},
                 bytes_per_second=1.2 * MB, backoffs={"slow.example": 7.0}, live_proxies=16,
                 unbilled_bytes=14_200, budget_bytes=2 * GB, items=1_204, pending_requests=812,
