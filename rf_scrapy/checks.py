@@ -6,74 +6,18 @@ change. `scrapy rf check`, `rf doctor --project` and the start of every crawl re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final
 
-from rf_scrapy.components import BACKOFF, COMPONENTS, PROXY, Component
-from rf_scrapy.facts import OLDEST_SCRAPY, Listed, Project
-from rf_scrapy.others import (
-    ASYNCIO_REACTOR,
-    BROWSERS,
-    COMPRESSION,
-    COOKIES,
-    H2_HANDLER,
-    HTTP_CACHE,
-    OTHER_PROXIES,
-    REDIRECT,
-    RETRY,
-    TESTED_HANDLERS,
-)
+from rf_scrapy import listed
+from rf_scrapy.facts import OLDEST_SCRAPY, Project
+from rf_scrapy.findings import Finding, Rule, Severity, Wrong
+from rf_scrapy.others import ASYNCIO_REACTOR
+
+__all__ = ["RULES", "Finding", "Severity", "check"]
 
 DESCRIPTORS_EACH: Final = 3
 DESCRIPTORS_KEPT: Final = 96
-
-
-class Severity(StrEnum):
-    """Whether a crawl can start all the same."""
-
-    ERROR = "error"
-    WARNING = "warning"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong: which rule says so, what it is, and the line to change."""
-
-    rule: str
-    severity: Severity
-    what: str
-    way_out: str
-
-    def __str__(self) -> str:
-        return f"{self.what} {self.way_out}"
-
-
-class Wrong(NamedTuple):
-    """What is wrong, and the line to change."""
-
-    what: str
-    way_out: str
-
-
-_Look = Callable[[Project], Iterable[Wrong]]
-"""What is wrong and the way out, as often as it is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule: its name, how grave it is, what it is for, and how it looks.
-
-    Attributes:
-        always: Whether it looks even where the add-on is switched off.
-    """
-
-    name: str
-    severity: Severity
-    meaning: str
-    look: _Look
-    always: bool = False
 
 
 def _old_scrapy(project: Project) -> Iterator[Wrong]:
@@ -108,111 +52,6 @@ def _spiders(project: Project) -> Iterator[Wrong]:
         )
 
 
-def _not_listed(project: Project) -> Iterator[Wrong]:
-    if not any(project.component(one) for one in COMPONENTS):
-        yield Wrong(
-            "rf_scrapy is not switched on: requests leave from this machine's own address.",
-            'Add to settings.py: ADDONS = {"rf_scrapy.Addon": 500}',
-        )
-
-
-def _switched_off(project: Project) -> Iterator[Wrong]:
-    if not project.enabled:
-        yield Wrong(
-            "RF_ENABLED is off: requests leave from this machine's own address.",
-            "Remove RF_ENABLED or set it to True.",
-        )
-
-
-def _components(project: Project) -> Iterator[Wrong]:
-    for missing in COMPONENTS:
-        if project.component(missing) is None:
-            yield Wrong(
-                f"rf_scrapy.{missing.name} is missing from {missing.setting}.",
-                f"Add {missing.line}.",
-            )
-
-
-_ORDERS: Final[tuple[tuple[Component, Component | str, bool, str], ...]] = (
-    (BACKOFF, RETRY, True, "Retry would ask again at once where a domain asked for patience"),
-    (BACKOFF, COOKIES, False, "a session's cookie jar would be chosen after the cookies"),
-    (PROXY, BACKOFF, True, "the gateway's refusals would be taken for the target's"),
-    (PROXY, REDIRECT, True, "redirected requests would keep the lane of the first one"),
-    (PROXY, HTTP_CACHE, True, "cached pages would take lanes, and the cache keep our header"),
-)
-"""What breaks elsewhere: ours, the other, whether ours has the greater order, and why."""
-
-
-def _order(project: Project) -> Iterator[Wrong]:
-    for ours, theirs, above, why in _ORDERS:
-        mine, other = _at(project, ours), _at(project, theirs)
-        if mine is None or other is None or (mine.order > other.order) is above:
-            continue
-        side = "above" if above else "below"
-        yield Wrong(
-            f"rf_scrapy.{ours.name} has order {mine.order:g} and must be {side} "
-            f"{other.path.rpartition('.')[2]} ({other.order:g}): {why}.",
-            f"Set {ours.line}.",
-        )
-
-
-def _at(project: Project, which: Component | str) -> Listed | None:
-    if isinstance(which, Component):
-        return project.component(which)
-    if which == HTTP_CACHE and not project.values.get("HTTPCACHE_ENABLED"):
-        return None
-    return project.find(which)
-
-
-def _order_cost(project: Project) -> Iterator[Wrong]:
-    mine, other = project.component(BACKOFF), project.find(COMPRESSION)
-    if mine is not None and other is not None and mine.order > other.order:
-        yield Wrong(
-            f"rf_scrapy.{BACKOFF.name} has order {mine.order:g}, above "
-            f"{other.path.rpartition('.')[2]} ({other.order:g}): RF_BAN_POLICY is shown "
-            "compressed bodies.",
-            f"Set {BACKOFF.line}.",
-        )
-
-
-def _http2(project: Project) -> Iterator[Wrong]:
-    for scheme, handler in project.handlers.items():
-        if handler.is_a(H2_HANDLER):
-            yield Wrong(
-                f"The HTTP/2 handler of {scheme} cannot use any proxy.",
-                f'Remove "{scheme}" from DOWNLOAD_HANDLERS.',
-            )
-
-
-def _browsers(project: Project) -> Iterator[Wrong]:
-    if project.values.get("RF_ALLOW_DIRECT"):
-        return
-    launch = project.values.get("PLAYWRIGHT_LAUNCH_OPTIONS") or {}
-    named: set[str] = set()
-    for one in (*project.handlers.values(), *project.middlewares):
-        name = next((name for path, name in BROWSERS.items() if one.is_a(path)), "")
-        if not name or name in named or (name == "scrapy-playwright" and "proxy" in launch):
-            continue
-        named.add(name)
-        yield Wrong(
-            f"{name} fetches pages by itself and not through generated proxies: they would leave "
-            "from its own address.",
-            "Give it the proxy of `rf relay` (for scrapy-playwright in PLAYWRIGHT_LAUNCH_OPTIONS), "
-            "or say that this is meant: RF_ALLOW_DIRECT = True.",
-        )
-
-
-def _handler(project: Project) -> Iterator[Wrong]:
-    known = TESTED_HANDLERS | {H2_HANDLER} | BROWSERS.keys()
-    for scheme, handler in project.handlers.items():
-        if not any(handler.is_a(path) for path in known):
-            yield Wrong(
-                f"{handler.path} fetches {scheme} and is not known to rf_scrapy: whether it uses "
-                'meta["proxy"] and Proxy-Authorization is for you to see.',
-                f'Remove "{scheme}" from DOWNLOAD_HANDLERS, or try it against `rf sandbox`.',
-            )
-
-
 def _httpproxy_off(project: Project) -> Iterator[Wrong]:
     if project.values.get("HTTPPROXY_ENABLED", True) is False:
         yield Wrong(
@@ -220,17 +59,6 @@ def _httpproxy_off(project: Project) -> Iterator[Wrong]:
             'password of a proxy of your own in meta["proxy"] would not be sent.',
             "Remove HTTPPROXY_ENABLED or set it to True.",
         )
-
-
-def _other_proxies(project: Project) -> Iterator[Wrong]:
-    for one in project.middlewares:
-        name = next((name for path, name in OTHER_PROXIES.items() if one.is_a(path)), "")
-        if name:
-            yield Wrong(
-                f"{one.path} ({name}) is enabled too: requests that it gives a proxy do not go "
-                "through generated ones, because your own choice wins.",
-                f'Remove it: DOWNLOADER_MIDDLEWARES = {{"{one.path}": None}}',
-            )
 
 
 def _https_proxy(project: Project) -> Iterator[Wrong]:
@@ -314,17 +142,17 @@ RULES: Final = (
     Rule("scrapy-version", _E, "Scrapy is too old.", _old_scrapy, always=True),
     Rule("not-importable", _E, "A listed component cannot be imported.", _not_importable, True),
     Rule("spiders", _E, "The project's spiders cannot be loaded.", _spiders, always=True),
-    Rule("not-listed", _E, "Nothing of the add-on is listed.", _not_listed, always=True),
-    Rule("switched-off", _W, "`RF_ENABLED` is off.", _switched_off, always=True),
+    Rule("not-listed", _E, "Nothing of the add-on is listed.", listed.not_listed, always=True),
+    Rule("switched-off", _W, "`RF_ENABLED` is off.", listed.switched_off, always=True),
     Rule("reactor", _E, "The reactor has no asyncio event loop.", _reactor),
-    Rule("components", _E, "One component is listed without the others.", _components),
-    Rule("order", _E, "A component stands where it cannot work.", _order),
-    Rule("order-cost", _W, "A component stands where it works less well.", _order_cost),
-    Rule("http2", _E, "The HTTP/2 handler, which knows no proxies.", _http2),
-    Rule("browser", _E, 'A browser that does not look at `meta["proxy"]`.', _browsers),
-    Rule("handler", _W, "A download handler nobody has tried.", _handler),
+    Rule("components", _E, "One component is listed without the others.", listed.components),
+    Rule("order", _E, "A component stands where it cannot work.", listed.order),
+    Rule("order-cost", _W, "A component stands where it works less well.", listed.order_cost),
+    Rule("http2", _E, "The HTTP/2 handler, which knows no proxies.", listed.http2),
+    Rule("browser", _E, 'A browser that does not look at `meta["proxy"]`.', listed.browsers),
+    Rule("handler", _W, "A download handler nobody has tried.", listed.handler),
     Rule("httpproxy-off", _W, "`HTTPPROXY_ENABLED` is off.", _httpproxy_off),
-    Rule("other-proxies", _W, "Another package chooses proxies too.", _other_proxies),
+    Rule("other-proxies", _W, "Another package chooses proxies too.", listed.other_proxies),
     Rule("https-proxy", _W, "The environment names an https proxy.", _https_proxy),
     Rule("setting", _E, "A setting cannot be read, or is not kept.", _unreadable),
     Rule("account", _E, "There is no key, or no such profile.", _account),

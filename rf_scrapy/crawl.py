@@ -56,6 +56,7 @@ class Crawl:
         self.supply: Supply = Supply(self.settings, self.note, self.exhausted)
         self.top_ups: TopUps = TopUps(self)
         self.empty: dict[str, str] = {}
+        self._pools_paid_from: set[str] = set()
         self.parking.asked = self.supply.asked
         self.parking.ending = lambda: next(iter(self.empty.values()), "finished")
         self.flights: Flights = Flights()
@@ -202,6 +203,12 @@ class Crawl:
         self.empty[pool] = reason
         if self.supply.pools() <= self.empty.keys():
             self.stop(reason)
+
+    def pays_from(self, pool: str) -> None:
+        """Another pool is spent from: where it is dearer, a budget in dollars buys fewer bytes."""
+        if pool not in self._pools_paid_from:
+            self._pools_paid_from.add(pool)
+            self.guard.set_edge()
 
     def is_dry(self, pool: str) -> bool:
         """Whether nothing can be sent through a pool, now or for good."""

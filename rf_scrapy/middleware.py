@@ -296,6 +296,8 @@ class ProxyMiddleware:
         )
         crawl.flights.began(request, flight)
         crawl.meter.spend(pool, domain).requests += 1
+        if line is not crawl.supply.own:
+            crawl.pays_from(pool)
         crawl.causes.began(request, flight, crawl.flights.earlier_attempts_of(request))
 
     def _by_kind(self, request: Request) -> str:

@@ -7,122 +7,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from scrapy.utils.misc import load_object
-
-from rf_core.caps import Cap, read_cap
+from rf_core.caps import Cap
 from rf_core.errors import SettingsError
 from rf_core.redaction import Secret
-from rf_core.units import parse_bytes
+from rf_scrapy.readings import (
+    cap,
+    choice,
+    count,
+    flag,
+    policy,
+    proxy_type,
+    rotation,
+    seconds,
+    size,
+    statuses,
+    text,
+)
 
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
 
 PROXY_TYPES: Final = ("rotating", "sticky", "mobile_rotating", "mobile_sticky")
-
-
-def _flag(value: Any) -> bool:
-    text = str(value).strip().lower()
-    if text in {"1", "true", "yes", "on"}:
-        return True
-    if text in {"0", "false", "no", "off"}:
-        return False
-    message = "write True or False"
-    raise ValueError(message)
-
-
-def _text(value: Any) -> str:
-    text = str(value).strip()
-    if not text:
-        message = "write a name, or leave the setting out"
-        raise ValueError(message)
-    return text
-
-
-def _count(low: int, high: int) -> Callable[[Any], int]:
-    def parse(value: Any) -> int:
-        message = f"write a whole number from {low:,} to {high:,}"
-        try:
-            number = int(str(value).strip())
-        except ValueError:
-            raise ValueError(message) from None
-        if isinstance(value, bool) or not low <= number <= high:
-            raise ValueError(message)
-        return number
-
-    return parse
-
-
-def _seconds(value: Any) -> float:
-    message = "write a number of seconds above 0"
-    try:
-        number = float(str(value).strip())
-    except ValueError:
-        raise ValueError(message) from None
-    if not 0 < number < float("inf"):
-        raise ValueError(message)
-    return number
-
-
-def _statuses(value: Any) -> frozenset[int]:
-    message = "write a list of HTTP statuses, such as [429, 503]"
-    parts = value.strip("[]() ").split(",") if isinstance(value, str) else value
-    try:
-        codes = frozenset(int(part) for part in parts if str(part).strip())
-    except (TypeError, ValueError):
-        raise ValueError(message) from None
-    if any(not 100 <= code <= 599 for code in codes):  # noqa: PLR2004 - RFC 9110, 15
-        raise ValueError(message)
-    return codes
-
-
-def _rotation(value: Any) -> int | None:
-    """After how many requests to rotate; None is a tunnel's whole life."""
-    text = str(value).strip()
-    if text in {"tunnel", "session"}:
-        return None
-    if text == "request":
-        return 1
-    try:
-        return _count(1, 1_000_000)(value)
-    except ValueError:
-        message = 'write "tunnel", "request", "session", or a number of requests, as 20'
-        raise ValueError(message) from None
-
-
-def _size(value: Any) -> int:
-    return parse_bytes(str(value))
-
-
-def _cap(value: Any) -> Cap:
-    return read_cap(str(value))
-
-
-def _policy(value: Any) -> Any:
-    """A class with `is_ban(request, response)`, by itself or by its path."""
-    message = "write a class with a method is_ban(request, response), or its import path"
-    try:
-        policy = load_object(value) if isinstance(value, str) else value
-    except (ValueError, ImportError, AttributeError) as error:
-        raise ValueError(f"{message} ({error})") from None
-    if callable(getattr(policy, "is_ban", None)):
-        return policy
-    raise ValueError(message)
-
-
-def _choice(*choices: str) -> Callable[[Any], str]:
-    def parse(value: Any) -> str:
-        text = str(value).strip().lower()
-        if text not in choices:
-            message = f"write one of {', '.join(choices)}"
-            raise ValueError(message)
-        return text
-
-    return parse
-
-
-def _proxy_type(value: Any) -> str:
-    # An open set (C-041): discovery has the last word, this only helps with the spelling.
-    return _text(value).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,22 +42,22 @@ class Setting:
 
 
 SETTINGS: Final = (
-    Setting("RF_ENABLED", "enabled", True, _flag, "The switch."),
-    Setting("RF_POOL", "pool", None, _text, "Pool id; the account's default pool without it."),
-    Setting("RF_COUNTRY", "country", None, _text, "Country of the exits, as `us`."),
-    Setting("RF_STATE", "state", None, _text, "US state of the exits, as `CA`."),
+    Setting("RF_ENABLED", "enabled", True, flag, "The switch."),
+    Setting("RF_POOL", "pool", None, text, "Pool id; the account's default pool without it."),
+    Setting("RF_COUNTRY", "country", None, text, "Country of the exits, as `us`."),
+    Setting("RF_STATE", "state", None, text, "US state of the exits, as `CA`."),
     Setting(
         "RF_PROXY_TYPE",
         "proxy_type",
         "rotating",
-        _proxy_type,
+        proxy_type,
         "`rotating`, `sticky`, `mobile_rotating` or `mobile_sticky`.",
     ),
     Setting(
         "RF_SESSION_MINUTES",
         "session_minutes",
         None,
-        _count(1, 1_440),
+        count(1, 1_440),
         "How long a sticky credential keeps its exit; the pool's default without it, 10 for an "
         "`rf_session`.",
     ),
@@ -160,7 +65,7 @@ SETTINGS: Final = (
         "RF_ROTATE",
         "rotate",
         "tunnel",
-        _rotation,
+        rotation,
         "When a new exit is taken: with every `tunnel` (kept alive, the cheapest), with every "
         "`request`, or after so many requests, as `20`. Requests of an `rf_session` keep theirs; "
         '`"session"` is `"tunnel"` for all others.',
@@ -169,7 +74,7 @@ SETTINGS: Final = (
         "RF_LIVE_PROXIES",
         "live_proxies",
         16,
-        _count(1, 1_000),
+        count(1, 1_000),
         "Credentials in use at once; bounds sockets whatever the order's size. When they rotate by "
         "requests, a quarter more than `CONCURRENT_REQUESTS` if that is more.",
     ),
@@ -177,7 +82,7 @@ SETTINGS: Final = (
         "RF_QUANTITY",
         "quantity",
         None,
-        _count(1, 250_000),
+        count(1, 250_000),
         "Credentials per order; twice `RF_LIVE_PROXIES` without it. Crawls share calls, so one "
         "call may be for more.",
     ),
@@ -185,7 +90,7 @@ SETTINGS: Final = (
         "RF_TARGETINGS",
         "targetings",
         256,
-        _count(1, 10_000),
+        count(1, 10_000),
         "How many targetings (pool, country, state, type, minutes) the requests of one crawl may "
         "ask for; each is an order of its own.",
     ),
@@ -193,35 +98,35 @@ SETTINGS: Final = (
         "RF_ALLOW_DIRECT",
         "allow_direct",
         False,
-        _flag,
+        flag,
         "Whether requests may leave from the machine's own address when there is no proxy.",
     ),
     Setting(
         "RF_BACKOFF_HTTP_CODES",
         "backoff_http_codes",
         frozenset({429, 503}),
-        _statuses,
+        statuses,
         "Answers of a target that mean *slower*.",
     ),
     Setting(
         "RF_BACKOFF_MAX",
         "backoff_max",
         300.0,
-        _seconds,
+        seconds,
         "The longest a domain is left alone, in seconds.",
     ),
     Setting(
         "RF_BACKOFF_RETRY_TIMES",
         "backoff_retry_times",
         8,
-        _count(0, 1_000),
+        count(0, 1_000),
         "How often one request waits for its domain before its answer is handed on.",
     ),
     Setting(
         "RF_BACKOFF_STALL",
         "backoff_stall",
         900.0,
-        _seconds,
+        seconds,
         "After so many seconds without a good answer a domain is not waited for any more: answers "
         "are handed on, what has not been sent is given up.",
     ),
@@ -229,28 +134,28 @@ SETTINGS: Final = (
         "RF_BAN_HTTP_CODES",
         "ban_http_codes",
         frozenset({403}),
-        _statuses,
+        statuses,
         "Answers of a target that mean *not you*: the exit is changed and the request tried again.",
     ),
     Setting(
         "RF_BAN_RETRY_TIMES",
         "ban_retry_times",
         2,
-        _count(0, 1_000),
+        count(0, 1_000),
         "How often one request is tried on another exit before its answer is handed on.",
     ),
     Setting(
         "RF_BAN_POLICY",
         "ban_policy",
         None,
-        _policy,
+        policy,
         "A class, or its path, whose `is_ban(request, response)` decides instead of the codes.",
     ),
     Setting(
         "RF_BUDGET",
         "budget",
         None,
-        _cap,
+        cap,
         "What this crawl may spend, as `5 GB`, or as `$5` when the profile has a price: a cap, not "
         "an alert, for all its processes on this machine together.",
     ),
@@ -258,7 +163,7 @@ SETTINGS: Final = (
         "RF_BUDGET_NAME",
         "budget_name",
         None,
-        _text,
+        text,
         "Crawls that say the same name draw from one budget, also one after the other. Without it "
         "a `JOBDIR` has its own until it is finished, and any other crawl a new one each time.",
     ),
@@ -266,14 +171,14 @@ SETTINGS: Final = (
         "RF_FLOOR",
         "floor",
         None,
-        _size,
+        size,
         "What must remain in the pool, as `5 GB`: by the provider's meter and all crawls here.",
     ),
     Setting(
         "RF_ON_EXHAUSTED",
         "on_exhausted",
         "close",
-        _choice("close", "pause"),
+        choice("close", "pause"),
         "What happens when a pool runs empty or is at its floor: the crawl is `close`d, or "
         "`pause`d until it is topped up. Requests that ask for other pools go on.",
     ),
@@ -281,7 +186,7 @@ SETTINGS: Final = (
         "RF_ROBOTS",
         "robots",
         "proxy",
-        _choice("proxy", "direct", "off"),
+        choice("proxy", "direct", "off"),
         "How robots.txt is fetched: through a `proxy`, `direct` from your own address, or `off`: "
         "never, as if no site had one.",
     ),
@@ -289,24 +194,24 @@ SETTINGS: Final = (
         "RF_MEDIA",
         "media",
         "proxy",
-        _choice("proxy", "direct", "off"),
+        choice("proxy", "direct", "off"),
         "How files of media pipelines are fetched: the same, `off` is not at all.",
     ),
-    Setting("RF_PROFILE", "profile", None, _text, "Profile of config.toml; as the variable."),
-    Setting("RF_BASE_URL", "base_url", None, _text, "Address of the API; as the variable."),
-    Setting("RF_STORE", "store", None, _text, "Where state is shared; as the variable."),
+    Setting("RF_PROFILE", "profile", None, text, "Profile of config.toml; as the variable."),
+    Setting("RF_BASE_URL", "base_url", None, text, "Address of the API; as the variable."),
+    Setting("RF_STORE", "store", None, text, "Where state is shared; as the variable."),
     Setting(
         "RF_TELEMETRY",
         "telemetry",
         True,
-        _flag,
+        flag,
         "Publish this crawl to the local state for the monitor.",
     ),
     Setting(
         "RF_CONTROL",
         "control",
         True,
-        _flag,
+        flag,
         "Whether `rf crawls` and the monitor of the same user may pause, resume and stop it, and "
         "lower its budget; nothing else, and not without `RF_TELEMETRY`.",
     ),

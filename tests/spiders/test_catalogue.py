@@ -16,6 +16,7 @@ def test_every_item_comes_once_through_mixed_faults_an_interrupt_and_a_resume(tm
     assert set(result.items.values()) == {1}
     assert result.wrong == []
     assert [stats["finish_reason"] for stats in result.stats] == ["shutdown", "finished"]
+    assert sum(stats["rf/proxies/retired"] for stats in result.stats) >= 2
     assert result.again == [], "a credential was tried again after its refusal"
     assert "127.0.0.1" not in result.clients
     assert sum(stats["rf/requests/direct"] for stats in result.stats) == 0

@@ -45,7 +45,10 @@ TURN_SECONDS = 70
 
 
 def troubles(share: float) -> list[dict]:
-    """Rules for so large a share of all calls, spread over ten kinds."""
+    """Rules for so large a share of all calls, spread over ten kinds.
+
+    A dead credential is dead on every call: on plain http the gateway is asked once more.
+    """
     dated = formatdate(time.time() + 4, usegmt=True)
 
     def rule(where, **what):
@@ -57,7 +60,14 @@ def troubles(share: float) -> list[dict]:
         rule("site", kind="status", status=503, body="busy"),
         rule("site", kind="reset", bytes=400),
         rule("site", kind="truncate", bytes=300),
-        rule("gateway", kind="status", status=407),
+        *(
+            {
+                "where": "gateway",
+                "match": {"username": end},
+                "what": {"kind": "status", "status": 407},
+            }
+            for end in ("*0", "*8")
+        ),
         rule("gateway", kind="status", status=429),
         rule("gateway", kind="status", status=502),
         rule("gateway", kind="exit_dropped", bytes=1_500),
