@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -21,7 +21,7 @@ from rf_tui.charted import charted_seconds
 from rf_tui.guest import bindings
 from rf_tui.handy import Places
 from rf_tui.kept import Kept
-from rf_tui.keys import KEYS, Key
+from rf_tui.keys import CONTROL_KEYS, GENERATOR_KEYS, KEYS, Key
 from rf_tui.layout import Picture
 from rf_tui.places import Page
 from rf_tui.view import Looks, picture
@@ -36,7 +36,7 @@ _STEERING: Final = frozenset(
     {
         "move", "next_panel", "open", "step_back", "filter", "sort", "targeting", "alerts",
         "requests", "zoom", "shift",
-        "generate", "control", "seek", "faster", "copy", "export", "mask", "account",
+        "generate", "control", "seek", "faster", "copy", "export", "mask", "account", "picture",
     }
 )  # fmt: skip
 
@@ -51,6 +51,7 @@ class MonitorApp(Acting):
         clock: Unix seconds, for ages.
         places: Where files go.
         prices: What a gigabyte costs, for amounts in dollars.
+        wishes: Keys that a person has bound anew: id → keys.
         generates: Who sends orders; without it nothing can be ordered from here.
         hands: What a person may do about what is shown; without it they only look.
     """
@@ -72,6 +73,7 @@ class MonitorApp(Acting):
         prices: Sequence[Price] = (),
         generates: Generates | None = None,
         hands: Hands | None = None,
+        wishes: Mapping[str, str] | None = None,
     ) -> None:
         desks = (
             source if isinstance(source, Sequence) else [Desk("", source, prices, generates, hands)]
@@ -81,6 +83,8 @@ class MonitorApp(Acting):
         self._drawn = Picture()
         self._line: FilterLine | None = None
         self._kept = Kept()
+        self._wishes = wishes or {}
+        self._bound: Mapping[str, str] = {}
 
     def compose(self) -> ComposeResult:
         """One canvas, below a line of tabs. What else there is comes once this is to be seen."""
@@ -100,7 +104,19 @@ class MonitorApp(Acting):
 
         self._line = FilterLine()
         await self.screen_stack[0].mount(self._line, Footer())
+        if self._wishes:
+            self._bind_anew()
         self.begin()
+
+    def _bind_anew(self) -> None:
+        """Give keys to what config.toml gives them to, and say what could not be."""
+        from rf_tui.keymap import remapped  # noqa: PLC0415 - few have such wishes
+
+        found = remapped((*self.keys, *GENERATOR_KEYS, *CONTROL_KEYS), self._wishes)
+        self._bound = found.keymap
+        self.set_keymap(dict(found.keymap))
+        for complaint in found.complaints:
+            self._say(complaint, wrong=True)
 
     def on_resize(self) -> None:
         """Draw for the new size, once the canvas knows it."""
@@ -172,8 +188,11 @@ class MonitorApp(Acting):
         self._go(self._where.reaching(self._where.reach.shifted(step, whole)))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Let the palette find pages, subjects and what keys do, besides Textual's own."""
-        yield from super().get_system_commands(screen)
+        """Let the palette find pages, subjects and what keys do, besides Textual's own.
+
+        But for its picture, which others may read and which fetches fonts: there is one of ours.
+        """
+        yield from (one for one in super().get_system_commands(screen) if one.title != "Screenshot")
         from textual.markup import escape  # noqa: PLC0415 - after the first text
 
         from rf_tui.palette import entries  # noqa: PLC0415 - same
@@ -248,7 +267,7 @@ class MonitorApp(Acting):
         """Show the keys and the words."""
         from rf_tui.screens.help import HelpScreen  # noqa: PLC0415 - after the first text
 
-        self.push_screen(HelpScreen(self._offered()))
+        self.push_screen(HelpScreen(self._offered(), self._bound))
 
     def action_leave(self) -> None:
         """Leave, unasked."""

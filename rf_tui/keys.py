@@ -9,7 +9,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key binding. `id` is what a user's own keymap names."""
+    """One key binding. `id` is what `[keys]` of config.toml names."""
 
     id: str
     keys: str
@@ -169,7 +169,10 @@ def spoken(keys: str) -> str:
         "enter": "Enter", "tab": "Tab", "up": "↑", "down": "↓",
         "home": "Home", "end": "End", "shift+tab": "Shift+Tab",
     }  # fmt: skip
-    return ", ".join(
-        names.get(key, f"Ctrl+{key[-1].upper()}" if key.startswith("ctrl+") else key)
-        for key in keys.split(",")
-    )
+    return ", ".join(names.get(key) or _spoken(key) for key in keys.split(","))
+
+
+def _spoken(key: str) -> str:
+    if key.startswith("ctrl+"):
+        return f"Ctrl+{key[-1].upper()}"
+    return key.upper() if key[:1] == "f" and key[1:].isdigit() else key

@@ -54,6 +54,9 @@ _STALE: Final = frozenset(
 
 _MOST_FINDINGS: Final = 3
 _LINES_A_FINDING: Final = 3
+_LINES_OF_FINDINGS: Final = 9
+"""Those of all together, where there is room: a path may be long, and the way out comes last."""
+
 _TALL: Final = 30
 _TWO_COLUMNS: Final = 160
 _TABLES: Final = 112
@@ -119,7 +122,11 @@ def picture(
 def _picture(
     snapshot: Snapshot, width: int, height: int | None, looks: Looks, kept: Kept
 ) -> Picture:
-    top = [_title(snapshot, width, looks), *_findings(snapshot, width), *_filter(looks.where)]
+    top = [
+        _title(snapshot, width, looks),
+        *_findings(snapshot, width, height),
+        *_filter(looks.where),
+    ]
     bottom = [_ages(snapshot, looks.now, width)]
     if height is None:
         sections = _page(snapshot, width, looks.where, is_roomy=width >= _ROOMY[0])
@@ -267,24 +274,26 @@ def _is_stale(snapshot: Snapshot) -> bool:
     return any(finding.code in _STALE for finding in snapshot.findings)
 
 
-def _findings(snapshot: Snapshot, width: int) -> list[Line]:
+def _findings(snapshot: Snapshot, width: int, height: int | None) -> list[Line]:
     findings = snapshot.findings
     if not findings and snapshot.balance_at is None:
         return [(Span(" … asking the API", "dim"),)]
     if not findings:
         return [(Span(" ✓ all well", "good"),)]
     lines: list[Line] = []
-    for finding in findings[:_MOST_FINDINGS]:
-        lines += _finding(finding, width)
+    room = _LINES_OF_FINDINGS if height is None else min(_LINES_OF_FINDINGS, height // 3)
+    shown = findings[:_MOST_FINDINGS]
+    for finding in shown:
+        lines += _finding(finding, width, max(_LINES_A_FINDING, room // len(shown)))
     if len(findings) > _MOST_FINDINGS:
         lines.append((Span(f"   and {len(findings) - _MOST_FINDINGS} more", "warn"),))
     return lines
 
 
-def _finding(finding: Finding, width: int) -> list[Line]:
+def _finding(finding: Finding, width: int, most: int) -> list[Line]:
     mark, style = _SEVERITY[finding.severity]
     whole = printable(f"{finding.text} {finding.way_out}".strip(), 400)
-    said = textwrap.wrap(whole, max(20, width - 4), max_lines=_LINES_A_FINDING, placeholder=" …")
+    said = textwrap.wrap(whole, max(20, width - 4), max_lines=most, placeholder=" …")
     return [
         (Span(f" {mark} " if not number else "   ", style), Span(part, style))
         for number, part in enumerate(said)

@@ -7,7 +7,8 @@ import contextlib
 import gc
 from collections.abc import Sequence
 
-from rf_core.io.configuration import state_folder
+from rf_core.errors import SettingsError
+from rf_core.io.configuration import key_bindings, state_folder
 from rf_core.settings import Settings
 from rf_tui.cli.exit_codes import ExitCode
 
@@ -41,8 +42,16 @@ async def _show(names: Sequence[str], settings: Settings | None, interval: float
         for account in accounts.values():
             closing.push_async_callback(account.aclose)
         desks = [Desk(name, account) for name, account in accounts.items()]
-        app = MonitorApp(desks, interval=interval, places=places)
+        app = MonitorApp(desks, interval=interval, places=places, wishes=_wishes())
         for account in accounts.values():
             account.ring = app.bell
         await app.run_async()
     return app.return_code or ExitCode.DONE
+
+
+def _wishes() -> dict[str, str]:
+    """Return which keys are bound anew; a file that cannot be used is spoken of elsewhere."""
+    try:
+        return key_bindings()
+    except SettingsError:
+        return {}

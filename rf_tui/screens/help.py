@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
@@ -12,6 +12,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from rf_tui.keymap import as_bound
 from rf_tui.keys import CONTROL_KEYS, GENERATOR_KEYS, Key, spoken
 
 _WORDS: Final = (
@@ -46,9 +47,10 @@ class HelpScreen(ModalScreen[None]):
         Binding("q", "app.leave", "Quit"),
     ]
 
-    def __init__(self, keys: Sequence[Key]) -> None:
+    def __init__(self, keys: Sequence[Key], bound: Mapping[str, str] | None = None) -> None:
         super().__init__()
         self._keys = keys
+        self._bound = bound or {}
 
     def compose(self) -> ComposeResult:
         """Show both tables."""
@@ -58,20 +60,26 @@ class HelpScreen(ModalScreen[None]):
     def on_resize(self) -> None:
         """Break lines for the new width."""
         words = self.query_one("#words", Static)
-        words.update(help_text(self._keys, min(_WIDEST, self.size.width) - _FRAME))
+        words.update(help_text(self._keys, min(_WIDEST, self.size.width) - _FRAME, self._bound))
 
 
-def help_text(shown: Sequence[Key], width: int) -> str:
-    """The text of the help, drawn from the tables, in lines of that many cells."""
-    keys = [(spoken(key.keys), key.meaning) for key in shown]
+def help_text(shown: Sequence[Key], width: int, bound: Mapping[str, str] | None = None) -> str:
+    """The text of the help, drawn from the tables, in lines of that many cells.
+
+    Args:
+        bound: What a person has bound anew.
+    """
+
+    def told(table: Sequence[Key]) -> list[tuple[str, str]]:
+        return [(spoken(key.keys), key.meaning) for key in as_bound(table, bound or {})]
+
+    keys = told(shown)
     keys.append(("Ctrl+P", "find a page, a pool, a crawl, a domain, what keys do, a theme"))
     lines = ["KEYS", "", *_entries(keys, width)]
     if any(key.action == "generate" for key in shown):
-        ordering = [(spoken(key.keys), key.meaning) for key in GENERATOR_KEYS]
-        lines += ["", "IN THE GENERATOR", "", *_entries(ordering, width)]
+        lines += ["", "IN THE GENERATOR", "", *_entries(told(GENERATOR_KEYS), width)]
     if any(key.action == "control" for key in shown):
-        telling = [(spoken(key.keys), key.meaning) for key in CONTROL_KEYS]
-        lines += ["", "TELLING A CRAWL", "", *_entries(telling, width)]
+        lines += ["", "TELLING A CRAWL", "", *_entries(told(CONTROL_KEYS), width)]
     lines += ["", "WORDS", "", *_entries(_WORDS, width)]
     return "\n".join([*lines, "", "Esc closes this; arrows scroll it."])
 

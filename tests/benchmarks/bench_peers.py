@@ -39,11 +39,14 @@ Hello().run()
 """
 PEERS = {
     "dolphie": ["dolphie", "--tab-setup"],
-    "posting": ["posting", "--collection", "."],
+    "posting": ["posting", "--collection", "posts"],
     "harlequin": ["harlequin"],
     "toolong": ["tl", "some.log"],
 }
 """Name in the registry → how it is started without anything to look at but what it brings."""
+
+BESIDE = {"posting": ["tree-sitter==0.25.2"]}
+"""What a peer does not start without: with the newest of it, posting ends on a broken pointer."""
 
 
 def install(folder: Path) -> None:
@@ -53,7 +56,15 @@ def install(folder: Path) -> None:
         if not (home / "bin" / PEERS[name][0]).exists():
             print(f"installing {name} into {home} …", flush=True)
             venv.create(home, with_pip=True)
-            pip = [home / "bin" / "python", "-m", "pip", "install", "--quiet", name]
+            pip = [
+                home / "bin" / "python",
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                name,
+                *BESIDE.get(name, ()),
+            ]
             subprocess.run(pip, check=True, timeout=900)
 
 
@@ -106,6 +117,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home, Sandbox(seed=1) as sandbox:
         place = Path(home)
         (place / "some.log").write_text("2026-11-26 07:00:00 INFO a line\n" * 10_000)
+        (place / "posts").mkdir()
         env = environment(place, sandbox)
         env |= {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "HOME": home}
         # As after the first day: the API has been asked, what it said is stored.

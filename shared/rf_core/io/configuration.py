@@ -77,6 +77,27 @@ def profile_names(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
     return tuple(profiles) if isinstance(profiles, dict) else ()
 
 
+def key_bindings(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return `[keys]` of config.toml: what is bound anew, by id; `a.b = "x"` is `"a.b" = "x"`.
+
+    Raises:
+        SettingsError: the file cannot be used.
+    """
+    document = _document(_config_path(os.environ if environ is None else environ))
+    keys = document.get("keys")
+    return _flat(keys) if isinstance(keys, dict) else {}
+
+
+def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in table.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{before}{name}.")
+        else:
+            found[f"{before}{name}"] = str(value)
+    return found
+
+
 def state_folder(environ: Mapping[str, str] | None = None) -> Path:
     """Where this machine's state is kept, whichever the account."""
     env = os.environ if environ is None else environ
