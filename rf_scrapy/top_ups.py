@@ -7,7 +7,8 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from rf_core.errors import ResiFactoryError
-from rf_core.io.top_ups import topped_up
+from rf_core.io import answers
+from rf_core.io.top_ups import AT_ONCE_SECONDS, topped_up
 from rf_core.units import BALANCE_QUANTUM
 from rf_core.verdicts import of_error
 from rf_scrapy import compat
@@ -68,14 +69,16 @@ class TopUps:
         session = crawl.supply.session
         if session is None:
             return
-        enough = crawl.guard.room_bytes + BALANCE_QUANTUM
+        enough = crawl.guard.left_bytes + BALANCE_QUANTUM
         try:
+            if at_floor:
+                await answers.balances(session, AT_ONCE_SECONDS)
             while True:
                 await topped_up(session, pool, in_trouble=lambda error: self._note(pool, error))
                 if at_floor:
                     # What a reading says is judged with all that was spent since: it may be late.
-                    await crawl.guard.renew()
-                if not at_floor or crawl.guard.room_bytes > enough:
+                    await crawl.guard.renew(is_tick=True)
+                if not at_floor or crawl.guard.left_bytes > enough:
                     break
         except ResiFactoryError as error:
             self._note(pool, error)

@@ -20,7 +20,6 @@ class Allowance:
         rate: What a byte takes of it, in the dearest pool that is used.
         budget: None while nothing is capped.
         bound_by: Which cap is the nearer one.
-        must_wait: More may be had when others have given something back, and not before.
         need_bytes: What is waited for, beyond what is under way.
         tariff: What a byte costs, once that is known.
         was_asked: Somebody has wanted to leave since this was last set back.
@@ -33,7 +32,6 @@ class Allowance:
         self.rate = 1
         self.budget: Budget | None = None
         self.bound_by = What.SPENT
-        self.must_wait = False
         self.need_bytes = 0
         self.was_asked = False
         self.tariff: Tariff | None = None
@@ -41,6 +39,9 @@ class Allowance:
         self._until: int | None = None
         self._ends: int | None = None
         self._can_draw = False
+        self._waits_for_draw = False
+        self._waits_for_claim = False
+        self._claimable_ends = 0
         self._claim_ends: int | None = None
         self._can_claim = False
         self._block_bytes = 0
@@ -72,13 +73,23 @@ class Allowance:
 
     @property
     def under_way(self) -> int:
-        """What requests under way, and the ends of connections, are expected to take."""
-        return self.budget.reserved_bytes + self.budget.goodbye_bytes if self.budget else 0
+        """What requests under way are expected to take."""
+        return self.budget.reserved_bytes if self.budget else 0
+
+    @property
+    def goodbye_bytes(self) -> int:
+        """What is kept for the ends of connections."""
+        return self.budget.goodbye_bytes if self.budget else 0
 
     @property
     def may_grow(self) -> bool:
         """Whether there may be more than is drawn."""
         return self._can_claim if self.bound_by is What.FLOOR else self._can_draw
+
+    @property
+    def must_wait(self) -> bool:
+        """More may be had when others have given something back, and not before."""
+        return self._waits_for_draw or self._waits_for_claim
 
     @property
     def is_at_edge(self) -> bool:
@@ -92,9 +103,15 @@ class Allowance:
         return self.budget.limit_bytes - self.meter.billed_bytes if self.budget else 0
 
     @property
+    def left_bytes(self) -> int:
+        """What there is for this crawl, drawn or not, as far as is known; 0 without a cap."""
+        end = self.meter.end_bytes
+        return 0 if end is None else end - self.meter.billed_bytes
+
+    @property
     def runs_low(self) -> bool:
         """Whether it is time to draw more, before somebody has to wait for it."""
-        if not self._can_draw or self.must_wait or self.budget is None:
+        if not self.may_grow or self.must_wait or self.budget is None:
             return False
         return self.room_bytes - self.budget.reserved_bytes < self._block_bytes // 2
 
@@ -159,7 +176,6 @@ class Allowance:
     def begin(self, pool: str) -> None:
         """It is known which pool pays to begin with."""
         self._pool = pool
-        self.set_edge()
 
     def was_drawn(self, limit: int, until: int, drawn: Drawn) -> None:
         """Take what was drawn of the budget."""
@@ -167,14 +183,17 @@ class Allowance:
         self._until = until
         self._ends = until - drawn.count + drawn.left
         self._can_draw = drawn.may_grow
-        self.must_wait = drawn.must_wait
+        self._waits_for_draw = drawn.must_wait
         self._block_bytes = block_of(self.limit, self.rate) // self.rate
 
-    def was_claimed(self, until_bytes: int, *, may_grow: bool, must_wait: bool) -> None:
+    def was_claimed(self, until_bytes: int, drawn: Drawn) -> None:
         """Take what was claimed above the floor."""
         self._claim_ends = until_bytes
-        self._can_claim = may_grow
-        self.must_wait = self.must_wait or must_wait
+        self._claimable_ends = until_bytes - drawn.count + drawn.left
+        self._can_claim = drawn.may_grow
+        self._waits_for_claim = drawn.must_wait
+        if self.limit is None:
+            self._block_bytes = block_of(max(0, drawn.left), 1)
 
     def cannot_grow(self) -> None:
         """Nobody can be asked for more."""
@@ -204,11 +223,12 @@ class Allowance:
             edge, end = billed + (until - spent) // self.rate, billed + (ends - spent) // self.rate
             whole = self.limit // self.rate
         if self._claim_ends is not None:
-            claimed = billed + self._claim_ends - self.spent_in_pool
+            here = billed - self.spent_in_pool
+            claimed, claimable = here + self._claim_ends, here + self._claimable_ends
             if edge is None or claimed < edge:
                 edge, self.bound_by = claimed, What.FLOOR
-            end = claimed if end is None else min(end, claimed)
-            whole = claimed if whole is None else whole
+            end = claimable if end is None else min(end, claimable)
+            whole = claimable if whole is None else min(whole, claimable)
         if edge is None or end is None:
             return
         if self.budget is None:

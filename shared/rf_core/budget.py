@@ -21,7 +21,7 @@ _FIRST_GUESS: Final = 64 * 1024
 _MOST_OF_LIMIT: Final = 8
 _LEAST: Final = 2 * 1024
 _KINDS: Final = 10_000
-_MOST_LEFT: Final = 50
+MOST_LEFT: Final = 50
 """A crawl may end with so small a part of its budget unspent: a fiftieth."""
 _MARGIN: Final = 100
 _MOST_MARGIN: Final = 64 * 1024
@@ -108,7 +108,7 @@ class Budget:
         """Whether a request that is not expected to fit may leave all the same, alone."""
         if self.reserved_bytes:
             return False
-        self.is_dared = self.limit_bytes - spent_bytes > self.whole_bytes // _MOST_LEFT
+        self.is_dared = self.limit_bytes - spent_bytes > self.whole_bytes // MOST_LEFT
         return self.is_dared
 
     def reserve(self, kind: str) -> int:

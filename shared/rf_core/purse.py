@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from rf_core.budget import MOST_LEFT
+
 _BLOCKS: Final = 256
 _LEAST_BLOCK: Final = 64 * 1024
 
@@ -74,8 +76,9 @@ def draw(
     others = list(others)
     free = max(0, limit - spent - sum(other.until for other in others))
     back = sum(other.rest for other in others)
-    if free < need <= free + back:
-        # Too little to go on with is left to the others, lest each waits for the rest of it.
+    if free < need and back and (need <= free + back or free + back > limit // MOST_LEFT):
+        # Too little to go on with is left to the others, lest each waits for the rest of it, or
+        # each ends with a rest of its own.
         return Drawn(min(free, under_way), free, may_grow=True, must_wait=True)
     count = min(free, max(need, under_way) + block)
     grows = free > count or (back > 0 and free >= need)

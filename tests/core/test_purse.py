@@ -29,7 +29,9 @@ def test_who_cannot_go_on_leaves_the_rest_to_the_others_when_they_may_give_back(
     busy = Draw(4_000, 3_000, is_open=True)
     waits = Drawn(40, 500, may_grow=True, must_wait=True)
     assert drawn(10_000, 5_500, busy, under_way=40, need=900) == waits
-    assert drawn(10_000, 5_500, busy, need=1_600) == Drawn(500, 500, may_grow=False)
+    assert drawn(10_000, 5_500, busy, need=1_600).must_wait, "together it is more than a fiftieth"
+    frugal = Draw(4_000, 3_900, is_open=True)
+    assert drawn(10_000, 5_950, frugal, need=900) == Drawn(50, 50, may_grow=False)
 
 
 def test_a_block_is_small_beside_the_budget():

@@ -309,7 +309,7 @@ async def test_near_a_budgets_end_the_kernel_takes_in_little_ahead():
             rig.meter.end_bytes = end
             await tunnel_buffer(rig, sizes)
         assert sizes[0] == sizes[1]
-        assert 2 * 96 * 1024 >= sizes[2] > 64 * 1024 >= sizes[3]
+        assert 2 * 64 * 1024 >= sizes[2] > 64 * 1024 >= sizes[3]
 
 
 async def tunnel_buffer(rig, sizes):

@@ -34,7 +34,6 @@ class World:
         self.used = 0
         self.history = [(self.now, 0, self.paid)]
         self.lag = chance.choice([0.0, 0.0, 30.0, 900.0])
-        self.lost = 0
         self.crawls = []
         self.begun = 0
         self.read()
@@ -79,7 +78,8 @@ class World:
     def renew(self, crawl, need=0):
         given = floors.claim(
             self.connection, KEY, POOL, crawl.name, floor_bytes=self.floor,
-            spent_bytes=crawl.spent, need_bytes=need, holding_bytes=crawl.until, now=self.now,
+            spent_bytes=crawl.spent, under_way=0, need=need, is_idle=False,
+            holding_bytes=crawl.until, now=self.now,
         )  # fmt: skip
         before = crawl.spent
         if self.chance.random() < 0.3:
@@ -99,13 +99,10 @@ class World:
         self.crawls.remove(crawl)
 
     def kill(self, crawl):
-        """What it had not reported is known to nobody; its claim stands until it is seen dead."""
-        self.lost += crawl.spent - crawl.reported
+        """What it had not reported is known to nobody; its claim stands."""
         self.crawls.remove(crawl)
 
     def top_up(self):
-        # Where a meter is late, what it has not shown by then is hidden by the payment.
-        self.lag = 0.0
         self.read()
         self.paid += self.chance.randrange(1 << 20, 100 << 20)
         self.history.append((self.now, self.used, self.paid))
@@ -140,5 +137,5 @@ class World:
 
     @property
     def below(self):
-        """How far below the floor the pool is, beyond what killed crawls took with them."""
-        return self.floor - (self.paid - self.used) - self.lost
+        """How far below the floor the pool is."""
+        return self.floor - (self.paid - self.used)

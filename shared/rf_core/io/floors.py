@@ -1,4 +1,8 @@
-"""Keeps a crawl above its pool's floor: by the provider's readings and the count of all crawls."""
+"""Keeps a crawl above its pool's floor: by the provider's readings and the count of all crawls.
+
+Each crawl claims a part of what is left and spends it without asking. What others have claimed and
+not reported as spent counts as gone: claims never add up to more than there is.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,16 @@ import sqlite3
 from typing import Final
 
 from rf_core.errors import ResiFactoryError, StateError
-from rf_core.floor import Claim, Grant, grant, left_bytes
+from rf_core.floor import left_bytes
 from rf_core.io import answers, records
 from rf_core.io.session import Session
+from rf_core.purse import Draw, Drawn, block_of, draw
 
 _READ_SECONDS: Final = 20.0
 _ALIVE_SECONDS: Final = 15.0
-"""A crawl renews its claim each second; after this long it is dead, and holds nothing any more."""
+"""A crawl renews its claim each second; after this long it is dead, and gives nothing back."""
+_UNSEEN_SECONDS: Final = 3_600.0
+"""What a dead one may have spent unseen is on the provider's meter after this long at most."""
 
 
 class Floor:
@@ -22,12 +29,12 @@ class Floor:
 
     Attributes:
         until_bytes: What the crawl may have spent.
-        may_grow: Others hold claims: what they do not use comes back.
+        drawn: The last answer.
     """
 
     def __init__(self, session: Session, pool: str, crawl: str, floor_bytes: int) -> None:
         self.until_bytes = 0
-        self.may_grow = False
+        self.drawn = Drawn(0, 0, may_grow=False)
         self._session = session
         self._pool = pool
         self._crawl = crawl
@@ -35,36 +42,41 @@ class Floor:
         self._reading: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Read the balance, and claim what is above the floor.
+        """Read the balance.
 
         Raises:
-            ResiFactoryError: the balance cannot be read: without it there is no floor.
+            ResiFactoryError: it cannot be read: without it there is no floor.
         """
         await answers.balances(self._session, _ALIVE_SECONDS)
-        await self.renew(0)
 
-    async def renew(self, spent_bytes: int, need_bytes: int = 0) -> None:
+    async def renew(self, spent_bytes: int, *, under_way: int, need: int, is_idle: bool) -> None:
         """Claim anew, by what everybody has spent by now.
 
         Args:
             spent_bytes: What this crawl has spent in all.
-            need_bytes: What its next request needs to leave, if one waits for that.
+            under_way: What its requests under way are expected to take.
+            need: What it needs to go on, these included; 0 when it does not wait.
+            is_idle: It wants nothing.
+
+        Raises:
+            StateError: `state.db` cannot be used. What was claimed before may be spent.
         """
         if self._reading is None or self._reading.done():
             self._reading = asyncio.get_running_loop().create_task(self._read())
-        claimed = await self._session.state.run(
+        self.drawn = await self._session.state.run(
             claim,
             self._session.key,
             self._pool,
             self._crawl,
             floor_bytes=self._floor,
             spent_bytes=spent_bytes,
-            need_bytes=need_bytes,
+            under_way=under_way,
+            need=need,
+            is_idle=is_idle,
             holding_bytes=self.until_bytes,
             now=self._session.clock.wall(),
         )
-        self.until_bytes = spent_bytes + claimed.count
-        self.may_grow = claimed.may_grow
+        self.until_bytes = spent_bytes + self.drawn.count
 
     async def close(self) -> None:
         """Give back what is claimed. Repeatable."""
@@ -89,10 +101,12 @@ def claim(
     *,
     floor_bytes: int,
     spent_bytes: int,
-    need_bytes: int,
+    under_way: int,
+    need: int,
+    is_idle: bool,
     holding_bytes: int,
     now: float,
-) -> Grant:
+) -> Drawn:
     """Renew a crawl's claim; return how much it may spend from now on.
 
     Args:
@@ -101,7 +115,7 @@ def claim(
     """
     readings = records.get_history(connection, key).get(pool, [])
     if not readings:
-        return Grant(0, may_grow=False)
+        return Drawn(0, 0, may_grow=False)
     spent = dict(
         connection.execute(
             "SELECT crawl, SUM(up + down) FROM spends WHERE pool = ? GROUP BY crawl", (pool,)
@@ -109,19 +123,21 @@ def claim(
     )
     # What this crawl has spent since its last report is known here, and nowhere else.
     unreported = spent_bytes - spent.get(crawl, 0)
-    left = left_bytes(readings, records.spent_by_pool(connection, key).get(pool, 0) + unreported)
+    spent_in_all = records.spent_by_pool(connection, key).get(pool, 0) + unreported
+    left = left_bytes(readings, spent_in_all, now) - floor_bytes
     connection.execute(
         "DELETE FROM claims WHERE key = ? AND pool = ? AND at < ?",
-        (key, pool, now - _ALIVE_SECONDS),
+        (key, pool, now - _UNSEEN_SECONDS),
     )
     others = [
-        Claim(until, spent.get(holder, 0))
-        for holder, until in connection.execute(
-            "SELECT crawl, until FROM claims WHERE key = ? AND pool = ? AND crawl <> ?",
+        Draw(max(0, until - spent.get(holder, 0)), 0, is_open=now - at <= _ALIVE_SECONDS)
+        for holder, until, at in connection.execute(
+            "SELECT crawl, until, at FROM claims WHERE key = ? AND pool = ? AND crawl <> ?",
             (key, pool, crawl),
         )
     ]
-    given = grant(left - floor_bytes, others, need_bytes=need_bytes)
+    block = 0 if is_idle else block_of(max(0, left), 1)
+    given = draw(left, 0, others, under_way=under_way, need=need, block=block)
     connection.execute(
         "INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?)",
         (key, pool, crawl, max(spent_bytes + given.count, holding_bytes), now),

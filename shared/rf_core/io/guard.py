@@ -94,23 +94,22 @@ class Guard(Allowance):
         """
         async with self._renewing:
             need, self.need_bytes = self.need_bytes, 0
-            under_way = self.under_way
-            wanted = under_way + need if need else 0
-            if self._purse is not None:
-                is_idle = is_tick and not self.was_asked and not need
-                await self._draw_from(self._purse, under_way, wanted, is_idle=is_idle)
-            if self._floor is not None:
-                floor = self._floor
-                await floor.renew(self.spent_in_pool, wanted)
-                short = floor.until_bytes - self.spent_in_pool < wanted
-                self.was_claimed(
-                    floor.until_bytes, may_grow=floor.may_grow, must_wait=floor.may_grow and short
-                )
+            wanted = self.under_way + self.goodbye_bytes + need if need else 0
+            is_idle = is_tick and not self.was_asked and not need
+            purse, floor = self._purse, self._floor
+            if purse is not None:
+                await self._draw_from(purse, wanted, is_idle=is_idle)
+            if floor is not None:
+                # Who waits for one of both holds nothing of the other: another may need just that.
+                waits = purse is not None and purse.drawn.must_wait
+                await self._claim_from(floor, 0 if waits else wanted, is_idle=is_idle or waits)
+                if purse is not None and floor.drawn.must_wait:
+                    await self._draw_from(purse, 0, is_idle=True)
             if is_tick:
                 self.was_asked = False
             self.set_edge()
 
-    async def _draw_from(self, purse: Purse, under_way: int, wanted: int, *, is_idle: bool) -> None:
+    async def _draw_from(self, purse: Purse, wanted: int, *, is_idle: bool) -> None:
         assert self.cap is not None  # noqa: S101 - there is a purse for it
         assert self.limit is not None  # noqa: S101 - likewise
         rate = self.rate
@@ -118,11 +117,17 @@ class Guard(Allowance):
             self.cap.amount,
             self.limit,
             self.spent,
-            under_way=under_way * rate,
+            under_way=self.under_way * rate,
             need=wanted * rate,
             rate=0 if is_idle else rate,
         )
         self.was_drawn(purse.limit, purse.until, purse.drawn)
+
+    async def _claim_from(self, floor: Floor, wanted: int, *, is_idle: bool) -> None:
+        await floor.renew(
+            self.spent_in_pool, under_way=self.under_way, need=wanted, is_idle=is_idle
+        )
+        self.was_claimed(floor.until_bytes, floor.drawn)
 
     async def close(self, *, is_done: bool = False) -> None:
         """Say what was spent, and give back the rest. Repeatable.

@@ -12,6 +12,9 @@ from rf_core.io.session import Session
 PACE_SECONDS: Final = 15.0
 """A reading that is no older is not asked for again, whoever of this machine has asked for it."""
 
+AT_ONCE_SECONDS: Final = 2.0
+"""Whoever stops at a floor looks at the balance: what is paid from then on shows beside it."""
+
 _GLANCE_SECONDS: Final = 1.0
 
 

@@ -14,8 +14,8 @@ _KEPT_SECONDS: Final = 60.0
 _LEAST_SECONDS: Final = 1.0
 _MOST_ADDRESSES: Final = 8
 _SMALL_BUFFER_BYTES: Final = 16 * 1024
-_FIT_BUFFER_BYTES: Final = 96 * 1024
-"""The kernel doubles what it is asked for, and fills half of that or more with what arrives."""
+_FIT_BUFFER_BYTES: Final = 64 * 1024
+"""The kernel doubles what it is asked for; as much again may be on its way to us at a cut."""
 _NEAR_THE_END: Final = 4 * 1024 * 1024
 _FAR_FROM_IT: Final = 1024 * 1024 * 1024
 
