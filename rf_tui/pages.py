@@ -76,6 +76,7 @@ def crawl_page(
                 "dim",
             ),
         ),
+        *([_fact("went for", Span(_causes(crawl)))] if crawl.causes else []),
         _fact("since begun", Span(_rates(crawl, at))),
         _fact("budget", *_budget(crawl), Span("" if crawl.finished_at else "  x tells it", "dim")),
         _fact("requests", Span(_requests(crawl)), _direct(crawl)),
@@ -285,6 +286,12 @@ def _verdicts(crawl: CrawlReport, width: int) -> list[Line]:
     )
     lines = table(columns, ranked, width)
     return lines if ranked else [*lines, (Span("   none", "dim"),)]
+
+
+def _causes(crawl: CrawlReport) -> str:
+    """Why its bytes went, the most first."""
+    ranked = sorted(crawl.causes, key=lambda one: -one.bytes)
+    return ", ".join(f"{one.cause} {_part(one.bytes, crawl.wire_bytes)}" for one in ranked)
 
 
 def _part(times: int, requests: int) -> str:

@@ -6,6 +6,7 @@ from rf_core.alert import Alert
 from rf_core.meters import Reconciliation
 from rf_core.models import Targeting
 from rf_core.snapshot import (
+    CauseSpend,
     ApiCall,
     CrawlReport,
     DomainSpend,
@@ -99,6 +100,12 @@ def busy() -> Snapshot:
                 requests=21_004, exits=16,
                 failures={"target_429": 12, "gateway_auth": 2},
                 bytes_per_second=1.2 * MB, backoffs={"slow.example": 7.0}, live_proxies=16,
+                causes=(
+                    CauseSpend("page", 14 * MB, 380 * MB, 19_000),
+                    CauseSpend("retry", MB, 24 * MB, 1_004),
+                    CauseSpend("media", 3 * MB, 85 * MB, 1_000),
+                    CauseSpend("tunnel", 2 * MB, 11 * MB, 5_200),
+                ),
                 unbilled_bytes=14_200, budget_bytes=2 * GB, items=1_204, pending_requests=812,
                 domains=(
                     DomainSpend("walmart_premium", "books.example", 15 * MB, 395 * MB, 18_000),
