@@ -6,8 +6,8 @@ from rf_core.alert import Alert
 from rf_core.meters import Reconciliation
 from rf_core.models import Targeting
 from rf_core.snapshot import (
-    CauseSpend,
     ApiCall,
+    CauseSpend,
     CrawlReport,
     DomainSpend,
     DomainState,
