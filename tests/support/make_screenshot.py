@@ -1,14 +1,21 @@
-"""Draws `docs/tutorial/monitor.svg`: the live app itself on a made-up but plausible moment.
+"""Draws the pictures of the docs: the live app itself on a made-up but plausible moment.
 
 Run it after changing how the monitor looks.
 """
 
 import asyncio
 import math
+import os
+import time
+from dataclasses import replace
 from pathlib import Path
 
+from support import snapshots
+
 from rf_core.snapshot import (
+    Alert,
     CrawlReport,
+    DomainSpend,
     DomainState,
     Drain,
     Headroom,
@@ -18,6 +25,7 @@ from rf_core.snapshot import (
 )
 from rf_tui.app import MonitorApp
 from rf_tui.pictures import tidy
+from rf_tui.places import Place, Whereabouts
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "tutorial" / "monitor.svg"
 NOW = 1_795_465_860.0
@@ -99,9 +107,45 @@ class Still:
         return self._snapshot
 
 
-async def picture(width=112, height=36) -> str:
-    """Return the app's own SVG of that moment."""
-    app = MonitorApp(Still(moment()), interval=None, clock=lambda: NOW)
+def pages() -> dict[Path, Place]:
+    """Which page each picture shows."""
+    folder = PICTURE.parents[1] / "reference"
+    return {
+        PICTURE: Place(),
+        folder / "monitor-pool.svg": Place("pool", "premium"),
+        folder / "monitor-crawl.svg": Place("crawl", "a1"),
+        folder / "monitor-domain.svg": Place("domain", "listings.example"),
+        folder / "monitor-targeting.svg": Place("targeting"),
+        folder / "monitor-alerts.svg": Place("alerts"),
+        folder / "monitor-requests.svg": Place("requests"),
+    }
+
+
+def pages_moment() -> Snapshot:
+    """The same, with what only other pages show."""
+    shown = moment()
+    spends = (
+        DomainSpend("premium", "listings.example", 31 * MEGABYTE, 880 * MEGABYTE, 30_112),
+        DomainSpend("premium", "img.listings.example", 14 * MEGABYTE, 254 * MEGABYTE, 11_095),
+    )
+    alert = Alert(
+        "premium", "3% in 1h", "pace", NOW - 240,
+        "Pool premium loses 5.1 % in an hour: more than the 3 % that were to be told of.",
+    )  # fmt: skip
+    return replace(
+        shown,
+        crawls=(replace(shown.crawls[0], domains=spends, items=9_812), shown.crawls[1]),
+        targeting=snapshots.busy().targeting,
+        calls=snapshots.CALLS,
+        alerts=(alert,),
+    )
+
+
+async def picture(place: Place, width=112, height=36) -> str:
+    """Return the app's own SVG of a page."""
+    shown = moment() if place == Place() else pages_moment()
+    app = MonitorApp(Still(shown), interval=None, clock=lambda: NOW)
+    app._where = Whereabouts((Place(), place) if place != Place() else (Place(),))
     async with app.run_test(size=(width, height)) as pilot:
         await app.workers.wait_for_complete()
         await pilot.pause()
@@ -109,6 +153,13 @@ async def picture(width=112, height=36) -> str:
     return tidy(svg)
 
 
+async def drawn() -> None:
+    for path, place in pages().items():
+        path.write_text(await picture(place))
+        print(path, path.stat().st_size)
+
+
 if __name__ == "__main__":
-    PICTURE.write_text(asyncio.run(picture()))
-    print(PICTURE)
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    asyncio.run(drawn())

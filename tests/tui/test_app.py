@@ -5,11 +5,13 @@ import random
 
 import pytest
 from support import snapshots
+from support.generates import Api
 from support.snapshots import NOW, Still
 
+from rf_tui.accounts import Desk
 from rf_tui.app import MonitorApp
 from rf_tui.handy import Places
-from rf_tui.keys import KEYS
+from rf_tui.keys import CONTROL_KEYS, GENERATOR_KEYS, KEYS
 from rf_tui.screens.help import HelpScreen, help_text
 from rf_tui.widgets.canvas import Canvas
 
@@ -170,6 +172,30 @@ async def test_a_thousand_keys_and_resizes_do_it_no_harm():
         await settled(app, pilot)
         for _ in range(40):
             for key in chance.choices(keys, k=25):
+                app.simulate_key(key)
+            await pilot.pause()
+            await pilot.resize_terminal(chance.randint(20, 200), chance.randint(5, 60))
+            app._tick()
+        await settled(app, pilot)
+        assert app.is_running
+        assert shown(app)
+
+
+async def test_every_key_there_is_a_thousand_times_on_two_accounts_does_no_harm(tmp_path):
+    chance = random.Random(11)
+    leaving = {"q", "ctrl+q", "ctrl+c", "ctrl+z"}
+    tables = (*KEYS, *GENERATOR_KEYS, *CONTROL_KEYS)
+    keys = sorted({one for key in tables for one in key.keys.split(",")} - leaving)
+    desks = [
+        Desk("shop", Still(snapshots.busy()), generates=Api()),
+        Desk("[/red]", Still(snapshots.hostile())),
+    ]
+    places = Places(exports=tmp_path, preferences=tmp_path / "monitor.json")
+    app = MonitorApp(desks, interval=None, clock=lambda: NOW, places=places)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        for _ in range(20):
+            for key in chance.choices(keys, k=50):
                 app.simulate_key(key)
             await pilot.pause()
             await pilot.resize_terminal(chance.randint(20, 200), chance.randint(5, 60))

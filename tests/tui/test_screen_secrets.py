@@ -1,0 +1,117 @@
+"""No key and no password in anything that a monitor leaves behind, however it is written there."""
+
+import base64
+from dataclasses import replace
+from urllib.parse import quote
+
+import msgspec
+import pytest
+from support import snapshots
+from support.generates import CANARY as PASSWORD
+from support.generates import Api
+from support.snapshots import NOW, Still
+
+from rf_core.io.recordings import Recorder, Recording
+from rf_core.models import Order
+from rf_core.snapshot import Finding
+from rf_sandbox.sandbox import Sandbox
+from rf_tui.accounts import profile
+from rf_tui.app import MonitorApp
+from rf_tui.handy import Places
+
+KEY = "rf_live_c4n4ry/+c4n4ry==secret"
+
+
+def ways(secret):
+    """A secret as it may be written: plain, for a URL, in hex, in base64 at any offset."""
+    raw = secret.encode()
+    found = {raw, quote(secret, safe="").encode(), raw.hex().encode()}
+    for offset in range(3):
+        padded = base64.b64encode(b"\0" * offset + raw)
+        found.add(padded[4 if offset else 0 : -4])
+    return {one for one in found if one}
+
+
+def holds(data, secret):
+    return [one for one in ways(secret) if one in data]
+
+
+async def settled(app, pilot):
+    await app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+async def test_pictures_and_exports_hold_no_key_even_where_a_stranger_wrote_it(tmp_path):
+    """A server that sends the key back in a sentence, a label, a name, an address."""
+    key = KEY.replace("/", "_").replace("+", "-").replace("=", "_")
+    shown = snapshots.busy()
+    url = f"http://user:{key}@gw.example"
+    pools = (replace(shown.pools[0], label=f"label {key}", host=url), *shown.pools[1:])
+    crawls = (replace(shown.crawls[0], spider=f"books {key}"), *shown.crawls[1:])
+    finding = Finding("error", "x", f"Refused: {key}.", f"See {url}.")
+    moment = replace(shown, pools=pools, crawls=crawls, findings=(finding,))
+    places = Places(exports=tmp_path, preferences=tmp_path / "monitor.json")
+    app = MonitorApp(Still(moment), interval=None, clock=lambda: NOW, places=places)
+    async with app.run_test(size=(200, 58)) as pilot:
+        await settled(app, pilot)
+        for keys in (["i", "e", "E"], ["down", "c", "enter", "i", "e", "E"], ["escape", "m", "i"]):
+            await pilot.press(*keys)
+            await settled(app, pilot)
+        copied = app.clipboard.encode()
+    files = list(tmp_path.iterdir())
+    assert len(files) >= 8
+    for data in (copied, *(path.read_bytes() for path in files)):
+        assert holds(data, key) == []
+
+
+async def test_with_the_generator_open_no_picture_is_drawn_and_no_table_written(tmp_path):
+    places = Places(exports=tmp_path)
+    app = MonitorApp(
+        Still(snapshots.busy()), interval=None, clock=lambda: NOW, places=places, generates=Api()
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("g")
+        await pilot.pause()
+        assert app.check_action("picture", ()) is False
+        await pilot.press("ctrl+e", "i", "E", "c")
+        await settled(app, pilot)
+        assert holds(app.clipboard.encode(), PASSWORD) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def account(tmp_path, monkeypatch):
+    with Sandbox(seed=9) as running:
+        config = tmp_path / "config.toml"
+        config.write_text(f'[profiles.one]\nkey = "env:ONE"\nbase_url = "{running.ready["api"]}"\n')
+        config.chmod(0o600)
+        monkeypatch.setenv("ONE", running.ready["key"])
+        monkeypatch.setenv("RF_CONFIG", str(config))
+        monkeypatch.setenv("RF_STATE_DIR", str(tmp_path / "state"))
+        monkeypatch.setenv("RF_CACHE_DIR", str(tmp_path / "cache"))
+        yield running, profile("one", patience_seconds=10.0)
+
+
+async def test_a_recording_of_an_account_that_has_ordered_holds_neither(account, tmp_path):
+    sandbox, opened = account
+    try:
+        await opened.snapshot()
+        made = await opened.generates.generate(Order(quantity=5))
+        passwords = [proxy.password.reveal() for proxy in made.batch().proxies]
+        with Recorder(tmp_path / "night.rec") as recorder:
+            recorder.write(await opened.refresh())
+    finally:
+        await opened.aclose()
+    with Recording(tmp_path / "night.rec") as recording:
+        shown = msgspec.json.encode(recording.at(recording.end))
+    assert b"premium" in shown
+    for secret in (sandbox.ready["key"], *passwords):
+        assert holds(shown, secret) == []
+        assert holds((tmp_path / "night.rec").read_bytes(), secret) == []
+
+
+def test_the_search_would_find_them():
+    for way in ways(KEY):
+        assert holds(b"before" + way + b"after", KEY)
+    assert holds(base64.b64encode(b"user:" + KEY.encode()), KEY)
