@@ -9,9 +9,13 @@ from support import snapshots
 from support.generates import CANARY, Api
 from support.snapshots import NOW, Still
 
+from rf_core.io.recordings import Recorder, Recording
 from rf_tui.app import MonitorApp
 from rf_tui.keys import GENERATOR_KEYS
+from rf_tui.replay import Replay
+from rf_tui.replay_app import ReplayApp
 from rf_tui.screens.generator import GeneratorScreen
+from rf_tui.screens.help import help_text
 from rf_tui.widgets.canvas import Canvas
 
 
@@ -217,6 +221,22 @@ async def test_where_nobody_sends_there_is_no_generator():
         await pilot.pause()
         assert not isinstance(app.screen, GeneratorScreen)
         assert "g" not in app.screen.active_bindings
+
+
+async def test_over_a_recording_there_is_no_generator(tmp_path):
+    with Recorder(tmp_path / "a.rec") as recorder:
+        recorder.write(snapshots.busy())
+    with Recording(tmp_path / "a.rec") as recording:
+        app = ReplayApp(Replay(recording), interval=None)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await app.workers.wait_for_complete()
+            await pilot.press("g")
+            await pilot.pause()
+            assert not isinstance(app.screen, GeneratorScreen)
+            assert "order credentials" not in help_text(app._offered(), 100)
+            await pilot.press("l")
+            await pilot.pause()
+            assert "CALLS OF THE API" in app.query_one(Canvas).text
 
 
 async def test_under_the_mask_it_stays_closed():
