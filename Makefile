@@ -22,7 +22,7 @@ check: $(STAMP) ## style, types, directions between packages
 asyncio: $(STAMP) ## the sandbox's tests as where there is no uvloop, its commands included
 	PYTHONPATH=tests/support/without_uvloop $(BIN)/python -m pytest tests/sandbox --ignore=tests/sandbox/test_loops.py
 
-journeys: $(STAMP) ## what needs more tools (tmux, curl, zzuf) or longer; says what is missing
+journeys: $(STAMP) ## what needs more tools (tmux, Chromium, curl, zzuf) or longer; says what is missing
 	$(BIN)/python -m pytest tests/journeys -m "not soak"
 
 soak: $(STAMP) ## real minutes instead of turned clocks
