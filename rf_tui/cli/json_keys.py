@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from rf_tui.cli.monitor_keys import MONITOR_KEYS
+
 _AGE: Final = {"age_seconds": "how old the answer is"}
 
 JSON_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
+    "monitor": MONITOR_KEYS,
     "me": {
         "id": "the account's number",
         "username": "the account's name",
