@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from rf_core.allowance import Allowance
@@ -157,17 +158,17 @@ class Guard(Allowance):
         """
         self.lower_limit(limit_bytes)
         if self._purse is not None and self.cap is not None and self.limit is not None:
-            self._spawn(self._purse.lower(self.cap.amount, self.limit))
+            self._spawn(partial(self._purse.lower, self.cap.amount, self.limit))
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def _spawn(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(self._tried(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _tried(self, work: Coroutine[None, None, None]) -> None:
+    async def _tried(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await work()
         except StateError as error:
             self._went_wrong(error)
 
@@ -175,14 +176,14 @@ class Guard(Allowance):
         """Draw what a request of that kind needs to leave, and ask again."""
         self.want(kind)
         if self.may_grow and not self.must_wait:
-            await self._tried(self.renew())
+            await self._tried(self.renew)
         return self.ask(kind)
 
     def reserve(self, kind: str) -> int:
         """Set aside what a request that leaves now is expected to take; return how much."""
         reserved = super().reserve(kind)
         if reserved and self.runs_low and (self._drawing is None or self._drawing.done()):
-            self._drawing = self._spawn(self.renew())
+            self._drawing = self._spawn(self.renew)
         return reserved
 
     def _went_wrong(self, error: StateError) -> None:
@@ -199,12 +200,12 @@ class Guard(Allowance):
             self._cut()
             return
         self.relay.hold()
-        self._at_edge = self._spawn(self._over_the_edge(self.relay))
+        self._at_edge = self._spawn(partial(self._over_the_edge, self.relay))
 
     async def _over_the_edge(self, relay: Relay) -> None:
         for _ in range(_PATIENCE_GLANCES):
             self.want_more()
-            await self._tried(self.renew())
+            await self._tried(self.renew)
             if not self.is_at_edge:
                 relay.go_on()
                 return
