@@ -65,7 +65,7 @@ def planned(chance):
         amount=min(40 * MB, max(MB, usual * chance.randint(15, 50))),
         is_floor=is_floor,
         lag=chance.choice([0, 30, 900]) if is_floor else 0,
-        crashes=0 if is_floor else crashes,
+        crashes=0 if is_floor or high > 2 * MB else crashes,
         is_topped_up=is_floor and chance.random() < 0.3,
     )
 

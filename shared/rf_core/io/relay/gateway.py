@@ -72,7 +72,9 @@ class GatewaySocket(asyncio.BufferedProtocol):
 
     def resume_reading(self) -> None:
         """The client has caught up."""
-        if self.transport is not None and not self.transport.is_closing():
+        if self._relay.is_held:
+            self._relay.hold_back(self)
+        elif self.transport is not None and not self.transport.is_closing():
             self.transport.resume_reading()
 
     def close(self) -> None:

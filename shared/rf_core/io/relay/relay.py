@@ -89,7 +89,8 @@ class Relay:
         self._idle: dict[tuple[str, int | None], deque[GatewayConnection]] = {}
         self._idle_count = 0
         self._connections: set[GatewaySocket] = set()
-        self._held: list[GatewaySocket] = []
+        self.is_held = False
+        self._held: set[GatewaySocket] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._room = self.limits.tunnels or _room_for_tunnels()
         self._port = 0
@@ -149,15 +150,20 @@ class Relay:
 
     def hold(self) -> None:
         """Read nothing more from the gateway for a moment: it is to be seen who pays for it."""
+        self.is_held = True
         for upstream in self._connections:
-            transport = upstream.transport
-            if transport is not None and transport.is_reading():
-                transport.pause_reading()
-                self._held.append(upstream)
+            if upstream.transport is not None and upstream.transport.is_reading():
+                self.hold_back(upstream)
+
+    def hold_back(self, upstream: GatewaySocket) -> None:
+        """Read on there when all others do: it is new, or its client has just caught up."""
+        upstream.pause_reading()
+        self._held.add(upstream)
 
     def go_on(self) -> None:
         """Read on where :meth:`hold` has stopped."""
-        held, self._held = self._held, []
+        self.is_held = False
+        held, self._held = self._held, set()
         for upstream in held:
             upstream.resume_reading()
 
@@ -272,6 +278,8 @@ class Relay:
     def opened(self, connection: GatewaySocket) -> None:
         """A connection to the gateway is up."""
         self._connections.add(connection)
+        if self.is_held:
+            self.hold_back(connection)
 
     def lost(self, connection: GatewaySocket) -> None:
         """A connection to the gateway is gone."""
