@@ -202,10 +202,8 @@ def _outlook(crawl: CrawlReport, snapshot: Snapshot) -> list[Line]:
     if found is None or found.chance is None or found.need_bytes is None:
         return []
     style: Style = "good" if found.chance >= _SURE else "warn" if found.chance >= _UNSURE else "bad"
-    known = (
-        f"  that the pool is enough for {found.pending_requests:,} known requests, about "
-        f"{format_bytes(found.need_bytes, crawl.pool)}; it may find more"
-    )
+    need = format_bytes(found.need_bytes, crawl.pool)
+    known = f"  its pool is enough: {need} for {found.pending_requests:,} known requests, so far"
     return [_fact("chance", Span(f"{found.chance:.0%}", style), Span(known, "dim"))]
 
 
