@@ -203,7 +203,7 @@ def _outlook(crawl: CrawlReport, snapshot: Snapshot) -> list[Line]:
         return []
     style: Style = "good" if found.chance >= _SURE else "warn" if found.chance >= _UNSURE else "bad"
     need = format_bytes(found.need_bytes, crawl.pool)
-    known = f"  its pool is enough: {need} for {found.pending_requests:,} known requests, so far"
+    known = f"  its pool is enough: {need} for {found.pending_requests:,} known requests so far"
     return [_fact("chance", Span(f"{found.chance:.0%}", style), Span(known, "dim"))]
 
 
