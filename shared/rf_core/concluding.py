@@ -120,6 +120,8 @@ class Conclusions:
         self._kept = {
             pool: self._concluded(pool, series) for pool, series in readings.items() if series
         }
+        # Pools come and go for as long as somebody looks.
+        self._foretold = {pool: one for pool, one in self._foretold.items() if pool in self._kept}
         waiting = [pool for pool, kept in self._kept.items() if _is_to_judge(kept, readings[pool])]
         waiting.sort(key=lambda pool: self._kept[pool].judged_at or 0.0)
         for pool in waiting[: self._at_once]:

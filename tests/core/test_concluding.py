@@ -110,3 +110,13 @@ def test_a_runway_that_was_foretold_grows_shorter_and_is_told_anew_with_each_rea
     assert conclusions.runway("p", more, (), now + 8) == foretold("p", more, (), now + 8)
     started = [Random(1).random() * now]
     assert conclusions.runway("p", more, started, now + 8) == foretold("p", more, started, now + 8)
+
+
+def test_of_pools_that_are_gone_nothing_is_remembered():
+    conclusions, series = Conclusions(1), falling(40)
+    for number in range(100):
+        readings = {f"pool-{n}": series for n in range(number, number + 3)}
+        conclusions.of(readings)
+        for pool in readings:
+            conclusions.runway(pool, series, (), series[-1].at)
+    assert set(conclusions._foretold) == set(conclusions._kept) == set(readings)
