@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from support import snapshots
+from support.generates import Api
 
 from rf_core.snapshot import (
     Alert,
@@ -121,6 +122,15 @@ def pages() -> dict[Path, Place]:
     }
 
 
+def presses() -> dict[Path, tuple[str, ...]]:
+    """Which keys lead to what lies over the picture."""
+    folder = PICTURE.parents[1] / "reference"
+    return {
+        folder / "monitor-generator.svg": ("g", *"premium", "down", "u", "s"),
+        folder / "monitor-help.svg": ("question_mark",),
+    }
+
+
 def pages_moment() -> Snapshot:
     """The same, with what only other pages show."""
     shown = moment()
@@ -141,13 +151,16 @@ def pages_moment() -> Snapshot:
     )
 
 
-async def picture(place: Place, width=112, height=36) -> str:
-    """Return the app's own SVG of a page."""
-    shown = moment() if place == Place() else pages_moment()
-    app = MonitorApp(Still(shown), interval=None, clock=lambda: NOW)
+async def picture(place: Place, keys=(), width=112, height=36) -> str:
+    """Return the app's own SVG of a page, or of what keys lead to from there."""
+    shown = moment() if place == Place() and not keys else pages_moment()
+    app = MonitorApp(
+        Still(shown), interval=None, clock=lambda: NOW, generates=Api() if keys else None
+    )
     app._where = Whereabouts((Place(), place) if place != Place() else (Place(),))
     async with app.run_test(size=(width, height)) as pilot:
         await app.workers.wait_for_complete()
+        await pilot.press(*keys)
         await pilot.pause()
         svg = app.export_screenshot(title="rf")
     return tidy(svg)
@@ -156,6 +169,9 @@ async def picture(place: Place, width=112, height=36) -> str:
 async def drawn() -> None:
     for path, place in pages().items():
         path.write_text(await picture(place))
+        print(path, path.stat().st_size)
+    for path, keys in presses().items():
+        path.write_text(await picture(Place(), keys))
         print(path, path.stat().st_size)
 
 

@@ -1,13 +1,16 @@
 """The live app over a source that stands still."""
 
 import asyncio
+import gc
 import random
+from dataclasses import replace
 
 import pytest
 from support import snapshots
 from support.generates import Api
 from support.snapshots import NOW, Still
 
+from rf_core.snapshot import Snapshot
 from rf_tui.accounts import Desk
 from rf_tui.app import MonitorApp
 from rf_tui.handy import Places
@@ -275,3 +278,32 @@ async def test_a_crash_leaves_a_report_without_secrets_and_a_code(tmp_path, caps
     printed = capsys.readouterr()
     for text in (report.read_text(), printed.out, printed.err):
         assert canary not in text
+
+
+@pytest.mark.parametrize("masked", [False, True])
+async def test_of_all_that_was_shown_it_holds_what_is_shown(masked):
+    def held():
+        gc.collect()
+        return sum(
+            type(one) is Snapshot and one.account == "held_by_whom" for one in gc.get_objects()
+        )
+
+    def moment(second):
+        crawl = replace(snapshots.busy().crawls[0], id=str(second), requests=second)
+        return replace(
+            snapshots.busy(), account="held_by_whom", crawls=(crawl,), taken_at=NOW + second
+        )
+
+    source = Still(moment(0))
+    app = app_on(source)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        if masked:
+            await pilot.press("m")
+        for second in range(1, 13):
+            source.moment = moment(second)
+            app._look()
+            await settled(app, pilot)
+        assert held() == 1
+        assert len(app.workers) == 0
+        assert source.looks == 13
