@@ -29,6 +29,7 @@ class GatewaySocket(asyncio.BufferedProtocol):
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self.transport: asyncio.Transport | None = None
         self._read_bytes = 0
+        self._client_is_slow = False
 
     @property
     def usable(self) -> bool:
@@ -67,14 +68,21 @@ class GatewaySocket(asyncio.BufferedProtocol):
 
     def pause_reading(self) -> None:
         """The client is slow: stop reading what is meant for it."""
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.pause_reading()
+        self._client_is_slow = True
+        self.read_if_wanted()
 
     def resume_reading(self) -> None:
         """The client has caught up."""
-        if self._relay.is_held:
-            self._relay.hold_back(self)
-        elif self.transport is not None and not self.transport.is_closing():
+        self._client_is_slow = False
+        self.read_if_wanted()
+
+    def read_if_wanted(self) -> None:
+        """Read, unless the client is slow or the relay is held."""
+        if self.transport is None or self.transport.is_closing():
+            return
+        if self._client_is_slow or self._relay.is_held:
+            self.transport.pause_reading()
+        else:
             self.transport.resume_reading()
 
     def close(self) -> None:

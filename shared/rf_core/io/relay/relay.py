@@ -90,7 +90,6 @@ class Relay:
         self._idle_count = 0
         self._connections: set[GatewaySocket] = set()
         self.is_held = False
-        self._held: set[GatewaySocket] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._room = self.limits.tunnels or _room_for_tunnels()
         self._port = 0
@@ -150,22 +149,16 @@ class Relay:
 
     def hold(self) -> None:
         """Read nothing more from the gateway for a moment: it is to be seen who pays for it."""
-        self.is_held = True
-        for upstream in self._connections:
-            if upstream.transport is not None and upstream.transport.is_reading():
-                self.hold_back(upstream)
-
-    def hold_back(self, upstream: GatewaySocket) -> None:
-        """Read on there when all others do: it is new, or its client has just caught up."""
-        upstream.pause_reading()
-        self._held.add(upstream)
+        self._set_held(is_held=True)
 
     def go_on(self) -> None:
-        """Read on where :meth:`hold` has stopped."""
-        self.is_held = False
-        held, self._held = self._held, set()
-        for upstream in held:
-            upstream.resume_reading()
+        """Read on where :meth:`hold` has stopped, unless a client has turned slow meanwhile."""
+        self._set_held(is_held=False)
+
+    def _set_held(self, *, is_held: bool) -> None:
+        self.is_held = is_held
+        for upstream in self._connections:
+            upstream.read_if_wanted()
 
     def cut(self) -> None:
         """End every connection at once, whatever is on its way: the money is spent."""
@@ -279,7 +272,9 @@ class Relay:
         """A connection to the gateway is up."""
         self._connections.add(connection)
         if self.is_held:
-            self.hold_back(connection)
+            connection.read_if_wanted()
+            # uvloop begins to read after this, whatever it is told now.
+            asyncio.get_running_loop().call_soon(connection.read_if_wanted)
 
     def lost(self, connection: GatewaySocket) -> None:
         """A connection to the gateway is gone."""
