@@ -9,7 +9,7 @@ counted here that the relay has not counted, and the parts sum to its count at a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -84,8 +84,8 @@ class Channel:
         rest: Whose bytes are that move while nobody flies, as the goodbyes of TLS.
     """
 
-    __slots__ = ("_flying", "_vague", "down_bytes", "is_plain", "rest", "spend", "tunnels",
-                 "up_bytes")  # fmt: skip
+    __slots__ = ("_aboard", "_flying", "_vague", "down_bytes", "is_plain", "rest", "spend",
+                 "tunnels", "up_bytes")  # fmt: skip
 
     def __init__(self, spend: Spend, *, is_plain: bool) -> None:
         self.spend = spend
@@ -94,27 +94,30 @@ class Channel:
         self.down_bytes = 0
         self.tunnels = 0
         self.rest = SpendCause.PAGE if is_plain else SpendCause.TUNNEL
-        self._flying: Counter[SpendCause] = Counter()
-        self._vague: Counter[SpendCause] = Counter()
+        # Plain dictionaries and a sum beside them: one of these is made for each plain request.
+        self._flying: dict[SpendCause, int] = {}
+        self._vague: dict[SpendCause, int] = {}
+        self._aboard = 0
 
     def __repr__(self) -> str:
         waiting = self.up_bytes + self.down_bytes
-        return f"<Channel {self._flying.total()} flying, {self.tunnels} tunnels, {waiting} bytes>"
+        flying = sum(self._flying.values())
+        return f"<Channel {flying} flying, {self.tunnels} tunnels, {waiting} bytes>"
 
     @property
     def has_flights(self) -> bool:
         """Whether bytes may wait here for a cause."""
-        return bool(self._flying or self._vague)
+        return self._aboard > 0
 
     @property
     def is_idle(self) -> bool:
         """Whether nobody flies and no tunnel is open: nothing more is to come."""
-        return not self._flying and not self._vague and not self.tunnels
+        return not self._aboard and not self.tunnels
 
     @property
     def is_shared(self) -> bool:
         """Whether it takes what Scrapy saw of a request to tell its bytes from another's."""
-        return self._flying.total() + self._vague.total() > 1
+        return self._aboard > 1
 
     def up(self, count: int) -> None:
         """Billed bytes have been sent."""
@@ -132,7 +135,8 @@ class Channel:
 
     def board(self, cause: SpendCause) -> None:
         """A request sets out."""
-        self._flying[cause] += 1
+        self._flying[cause] = self._flying.get(cause, 0) + 1
+        self._aboard += 1
 
     def land(self, cause: SpendCause, after: SpendCause, seen: Share | None) -> Share:
         """A request is done; return what it took.
@@ -145,17 +149,19 @@ class Channel:
         self.spend.part(after).requests += 1
         if not self._flying:
             self.rest = after if self.is_plain or seen is None else SpendCause.TUNNEL
-        if seen is None and (self._flying or self._vague):
-            self._vague[after] += 1
+        if not self._aboard:
+            return self._settle(after, Share(self.up_bytes, self.down_bytes))
+        if seen is None:
+            self._vague[after] = self._vague.get(after, 0) + 1
+            self._aboard += 1
             share = Share()
-        elif seen is not None and (self._flying or self._vague):
-            share = self._settle(after, _on_the_wire(seen))
         else:
-            share = self._settle(after, Share(self.up_bytes, self.down_bytes))
-        if not self._flying and self._vague:
+            share = self._settle(after, _on_the_wire(seen))
+        if not self._flying:
             for vague, taken in self._split(self._vague):
                 self._settle(vague, taken)
             self._vague.clear()
+            self._aboard = 0
         return share
 
     def overhead(self, up_bytes: int, down_bytes: int) -> None:
@@ -165,13 +171,15 @@ class Channel:
 
     def under_way(self) -> Iterator[tuple[SpendCause, Part]]:
         """What those that fly have taken so far, as far as it can be told."""
-        together = self._flying + self._vague
+        together = Counter(self._flying) + Counter(self._vague)
         for cause, share in self._split(together):
-            yield cause, Part(share.up_bytes, share.down_bytes, self._flying[cause])
+            yield cause, Part(share.up_bytes, share.down_bytes, self._flying.get(cause, 0))
 
     def _take_off(self, cause: SpendCause) -> None:
-        if self._flying[cause] > 1:
-            self._flying[cause] -= 1
+        self._aboard -= 1
+        left = self._flying[cause] - 1
+        if left:
+            self._flying[cause] = left
         else:
             del self._flying[cause]
 
@@ -184,7 +192,7 @@ class Channel:
         part.down_bytes += share.down_bytes
         return share
 
-    def _split(self, among: Counter[SpendCause]) -> Iterable[tuple[SpendCause, Share]]:
+    def _split(self, among: Mapping[SpendCause, int]) -> Iterable[tuple[SpendCause, Share]]:
         weights = list(among.values())
         up = apportioned(self.up_bytes, weights)
         down = apportioned(self.down_bytes, weights)
