@@ -43,6 +43,7 @@ def test_rf_alone_is_the_dashboard_and_q_leaves(rf):
         terminal.wait_for(r"premium +\d\.\d{4} GB")
         terminal.wait_for("● live")
         assert "generate" in terminal.text
+        terminal.wait_for("Filter")
         terminal.press("q")
         assert terminal.end() == ExitCode.DONE
         assert terminal.settings == terminal.settings_before
