@@ -36,7 +36,6 @@ class Mask:
         self._names: dict[tuple[Kind, str], str] = {}
         self._numbers: dict[Kind, int] = {}
         self._labels: dict[str, str] = {}
-        self._known: re.Pattern[str] | None = None
         self._last: tuple[Snapshot, Snapshot] | None = None
 
     def __repr__(self) -> str:
@@ -52,7 +51,6 @@ class Mask:
             found = f"{kind}-{self._numbers[kind]}"
             self._aliases[kind, name] = found
             self._names[kind, found] = name
-            self._known = None
         return found
 
     def covered(self, snapshot: Snapshot) -> Snapshot:
@@ -88,10 +86,11 @@ class Mask:
 
     def sentence(self, text: str) -> str:
         """Mask what is known in a text that was written elsewhere, and every amount."""
-        if self._known is None:
-            self._known = _any_of((*self._labels, *(name for _, name in self._aliases)))
-        by_name = self._labels | {name: alias for (_, name), alias in self._aliases.items()}
-        named = self._known.sub(lambda found: by_name[found[0]], text)
+        # Of the thousands that a day may bring, a sentence holds a few: a pattern is made of those.
+        by_name = {name: alias for name, alias in self._labels.items() if name in text} | {
+            name: alias for (_, name), alias in self._aliases.items() if name in text
+        }
+        named = _any_of(by_name).sub(lambda found: by_name[found[0]], text)
         return without_amounts(_KEY_END.sub("…••••", _HOME.sub("~", named)))
 
     def _name(self, kind: Kind, alias: str) -> str:
@@ -105,7 +104,6 @@ class Mask:
         alias = self.alias("pool", pool.id)
         if pool.label and pool.label not in self._labels:  # it may stand in a sentence
             self._labels[pool.label] = alias
-            self._known = None
         return replace(pool, id=alias, label="", host=self.alias("gateway", pool.host))
 
     def _crawl(self, crawl: CrawlReport) -> CrawlReport:

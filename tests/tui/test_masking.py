@@ -6,6 +6,7 @@ from support import snapshots
 from support.snapshots import NOW
 
 from rf_core.snapshot import Finding
+from rf_tui import masking
 from rf_tui.amounts import Amounts
 from rf_tui.cells import plain
 from rf_tui.masking import Mask
@@ -73,3 +74,21 @@ def test_hostile_names_are_masked_too():
     covered = Mask().covered(snapshots.hostile())
     assert all(pool.id.startswith("pool-") or not pool.id for pool in covered.pools)
     assert frame(covered)
+
+
+def test_for_a_sentence_no_more_names_are_looked_for_than_it_holds(monkeypatch):
+    looked_for = []
+
+    def any_of(names):
+        looked_for.append(len(names))
+        return every(names)
+
+    every = masking._any_of
+    monkeypatch.setattr(masking, "_any_of", any_of)
+    mask = Mask()
+    for number in range(1_000):
+        mask.alias("site", f"{number:04}.example")
+    assert mask.sentence("0007.example waits for 0999.example, not x0008.example.") == (
+        "site-8 waits for site-1000, not x0008.example."
+    )
+    assert looked_for == [3]
