@@ -104,11 +104,11 @@ class MonitorApp(Acting):
 
         self._line = FilterLine()
         await self.screen_stack[0].mount(self._line, Footer())
-        # A footer that comes late has missed the word that keys are bound, and stays empty.
-        self.refresh_bindings()
         if self._wishes:
             self._bind_anew()
         self.begin()
+        # A footer that comes late has missed the word that keys are bound, and stays empty.
+        self.refresh_bindings()
 
     def _bind_anew(self) -> None:
         """Give keys to what config.toml gives them to, and say what could not be."""

@@ -29,7 +29,12 @@ def shown(app):
 
 
 async def opened(app, pilot):
-    await app.workers.wait_for_complete()
+    """Open the generator, once there has been a look: what is listed is known then."""
+    for _ in range(200):
+        await pilot.pause()
+        await app.workers.wait_for_complete()
+        if app.snapshot.pools:
+            break
     await pilot.press("g")
     await pilot.pause()
     assert isinstance(app.screen, GeneratorScreen)
