@@ -78,8 +78,7 @@ class _Probe(GatewaySocket):
             if not end and len(self._answer) <= HEAD_LIMIT:
                 return
             self._head = parse_head(raw)
-            length = "" if self._head is None else self._head.headers.get("content-length", "")
-            self._missing = (int(length) if length.isdecimal() else 0) - len(rest)
+            self._missing = (0 if self._head is None else self._head.body_bytes) - len(rest)
         if self._head is None or self._missing <= 0 or is_billed(self._head.status):
             self.close()
 

@@ -191,8 +191,7 @@ class Tunnel(GatewaySocket):
                 self._stand(rest)
                 return
             self._head = head
-            length = head.headers.get("content-length", "0")
-            self._body_missing = (int(length) if length.isdecimal() else 0) - len(rest)
+            self._body_missing = head.body_bytes - len(rest)
         if self._body_missing <= 0:
             self._refused_by_gateway()
 

@@ -15,6 +15,10 @@ FLIGHT_HEADER: Final = "Proxy-Flight"
 HEAD_LIMIT: Final = 64 * 1024
 
 _FLIGHT: Final = FLIGHT_HEADER.lower().encode()
+_STATUS_DIGITS: Final = 3
+_LONGEST_LENGTH: Final = 18
+"""Digits. The interpreter refuses to read numbers of some thousands."""
+
 _EVERYDAY: Final = frozenset(
     {b"200", b"201", b"203", b"206", b"301", b"302", b"303", b"307", b"308"}
 )
@@ -28,12 +32,20 @@ class Head:
     status: int
     headers: dict[str, str]
 
+    @property
+    def body_bytes(self) -> int:
+        """What it says of the length of its body; 0 when that is no number, or an absurd one."""
+        length = self.headers.get("content-length", "")
+        return int(length) if length.isdecimal() and len(length) <= _LONGEST_LENGTH else 0
+
 
 def parse_head(raw: bytes) -> Head | None:
     """Read the head of an answer to CONNECT; None when it is not HTTP/1."""
     lines = raw.split(b"\r\n")
     start = lines[0].split(b" ", 2)
-    if len(start) < 2 or not start[0].startswith(b"HTTP/1.") or not start[1].isdigit():  # noqa: PLR2004
+    if len(start) < 2 or not start[0].startswith(b"HTTP/1."):  # noqa: PLR2004
+        return None
+    if len(start[1]) != _STATUS_DIGITS or not start[1].isdigit():
         return None
     pairs = (line.partition(b":") for line in lines[1:] if line)
     return Head(int(start[1]), lower_names((name, value) for name, _, value in pairs))
