@@ -88,13 +88,22 @@ class Terminal:
             # The screen in memory does not know private modes with a `$` or a `>`.
             self._stream.feed(re.sub(rb"\x1b\[[?>][\d;]*(?:\$p|u)", b"", data))
 
+    def settle(self, quiet=0.1):
+        """Draw until nothing has come for that long: one picture may come in several pieces."""
+        for _ in range(100):
+            sent = len(self.sent)
+            self.read(quiet)
+            if len(self.sent) == sent:
+                return
+
     def wait_for(self, pattern, seconds=20.0):
-        """Read until the screen shows it."""
+        """Read until the screen shows it, and the rest of the picture with it."""
         deadline = time.monotonic() + seconds
         while not (found := re.search(pattern, self.text)):
             assert time.monotonic() < deadline, f"no {pattern!r} on:\n{self.text}"
             assert self._process.poll() is None, f"it ended before {pattern!r}:\n{self.text}"
             self.read(0.05)
+        self.settle()
         return found
 
     def end(self, seconds=20.0):
@@ -103,7 +112,7 @@ class Terminal:
         while self._process.poll() is None:
             assert time.monotonic() < deadline, f"it goes on:\n{self.text}"
             self.read(0.05)
-        self.read(0.05)
+        self.settle()
         return self._process.returncode
 
     def hang_up(self):

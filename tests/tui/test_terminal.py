@@ -181,7 +181,7 @@ def test_credentials_are_ordered_shown_masked_and_written_to_a_private_file(rf, 
         terminal.wait_for("Order 250 credentials")
         terminal.press("y")
         terminal.wait_for("250 credentials of pool premium, country us, by 1 call")
-        assert re.search(r"prem\*{4}:\*{4}", terminal.text)
+        terminal.wait_for(r"prem\*{4}:\*{4}")
         terminal.press("c")
         terminal.wait_for("Copied 250, as list")
         assert b"\x1b]52;c;" in terminal.sent
