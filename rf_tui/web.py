@@ -84,6 +84,11 @@ class WebMonitor(Server):
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
         """Run a monitor for one viewer, unless there are enough of them."""
+        if not web.WebSocketResponse().can_prepare(request):
+            raise web.HTTPUpgradeRequired(
+                headers={"Upgrade": "websocket"},  # RFC 9110, section 15.5.22
+                text="This is where the page's own socket goes.\n",
+            )
         if self._viewers >= MOST_VIEWERS:
             raise web.HTTPServiceUnavailable(text=f"{MOST_VIEWERS} are watching already.\n")
         self._viewers += 1

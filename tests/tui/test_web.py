@@ -106,12 +106,20 @@ async def test_a_socket_is_opened_by_our_own_page_and_no_other(page, origin):
 
 async def watching(session, page):
     """Open a viewer's socket; None when there are enough of them."""
-    with contextlib.suppress(aiohttp.WSServerHandshakeError):
+    try:
         return await session.ws_connect(page / "ws", origin=origin_of(page))
-    headers = {"Origin": origin_of(page)}
-    async with session.get(page / "ws", headers=headers) as answer:
-        assert answer.status in {400, 503}  # not refused for any other reason
-    return None
+    except aiohttp.WSServerHandshakeError as refused:
+        if refused.status != 503:
+            raise
+        return None
+
+
+async def test_who_asks_for_the_socket_without_one_is_told_so(page):
+    async with browser() as session:
+        headers = {"Origin": origin_of(page)}
+        async with session.get(page / "ws", headers=headers) as answer:
+            assert answer.status == 426
+            assert answer.headers["Upgrade"] == "websocket"
 
 
 async def test_only_so_many_watch_at_once_and_who_leaves_makes_room(page):
