@@ -1,6 +1,7 @@
 """What can go wrong between the API and its caller, ordered by rule."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -19,12 +20,14 @@ def calls_of(sandbox):
 
 def test_latency_delays_what_it_fits_and_nothing_else(sandbox, api):
     """C-146"""
-    strike(sandbox, kind="latency", milliseconds=200)
+    strike(sandbox, kind="latency", milliseconds=1_000)
     started = time.monotonic()
-    assert api.get("/balance").status_code == 200
-    assert time.monotonic() - started < 0.15
-    assert api.get("/me").status_code == 200
-    assert time.monotonic() - started >= 0.2
+    with ThreadPoolExecutor() as threads:
+        late = threads.submit(api.get, "/me")
+        assert api.get("/balance").status_code == 200
+        assert not late.done()
+        assert late.result().status_code == 200
+    assert time.monotonic() - started >= 1
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -32,7 +35,7 @@ def test_a_call_may_never_be_answered_before_or_after_it_counted(sandbox, api, w
     """C-146"""
     strike(sandbox, kind="hang", when=when)
     with pytest.raises(httpx.ReadTimeout):
-        api.get("/me", timeout=0.3)
+        api.get("/me", timeout=1)
     assert calls_of(sandbox) == ([] if when == "before" else ["/api/v1/me"])
     left = api.get("/balance").headers["RateLimit-Remaining"]
     assert left == ("119" if when == "before" else "118")

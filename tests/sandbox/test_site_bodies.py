@@ -112,7 +112,7 @@ def test_a_body_is_only_asked_for_when_its_client_wants_to_be_asked(line):
 def test_a_drip_takes_as_long_as_asked(line):
     before = time.monotonic()
     assert get(line, "/drip/5000?seconds=0.2").body == some_bytes(5_000)
-    assert 0.19 <= time.monotonic() - before < 2
+    assert time.monotonic() - before >= 0.19
     assert get(line, "/drip/0?seconds=0").body == b""
 
 

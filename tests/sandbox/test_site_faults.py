@@ -59,7 +59,7 @@ def test_latency_comes_before_the_answer(sandbox, line):
     before = time.monotonic()
     send(line, "/bytes/5")
     assert line.read_answer().body == some_bytes(5)
-    assert 0.11 < time.monotonic() - before < 3
+    assert time.monotonic() - before > 0.11
     assert log(sandbox) == [("/bytes/5", 200, ("latency",))]
 
 
@@ -89,7 +89,7 @@ def test_a_hang_says_nothing_and_ends_when_the_client_leaves(sandbox, line, when
     sandbox.faults(rule("hang", {"path": "/login"}, when=when))
     site = sandbox._servers.site
     send(line, "/login")
-    line.sock.settimeout(0.1)
+    line.sock.settimeout(0.1 if when == "before" else 1)
     with pytest.raises(TimeoutError):
         line.read()
     assert len(site.members.forms) == (0 if when == "before" else 1)
