@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,13 +13,13 @@ from rf_tui.alerts_page import listed_alerts, state_of
 from rf_tui.arranging import arranged
 from rf_tui.panels import own_domains
 from rf_tui.places import Row, Whereabouts
+from rf_tui.sheets import sheet
 from rf_tui.words import crawl_state
 
 Record = dict[str, Any]
 Tables = dict[str, list[Record]]
 
 _LONGEST_CELL: Final = 500
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,27 +197,16 @@ def as_words(record: Record) -> str:
 
 
 def as_csv(records: Sequence[Record]) -> str:
-    """Write a table for a spreadsheet, in which no cell becomes a formula."""
-    text = io.StringIO()
-    write = csv.writer(text, lineterminator="\r\n").writerow
-    if records:
-        write(records[0])
-    for record in records:
-        write(["" if value is None else _inert(value) for value in record.values()])
-    return text.getvalue()
+    """Write a table for a spreadsheet; without rows it is an empty file."""
+    if not records:
+        return ""
+    return sheet(list(records[0]), [list(record.values()) for record in records], "\r\n")
 
 
 def as_json(tables: Tables, *, taken_at: float, page: str) -> str:
     """Write every table of a page as one object."""
     document = {"taken_at": taken_at, "page": page, **tables}
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
-
-
-def _inert(value: Any) -> Any:
-    """What begins like a formula gets an apostrophe; a number is one and stays one."""
-    if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA):
-        return f"'{value}"
-    return value
 
 
 def _clean(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
 import click
 import msgspec
@@ -15,12 +16,17 @@ from rf_core.reconcile import reconcile_all
 from rf_core.units import format_bytes, format_seconds
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.cli.opening import with_session
-from rf_tui.cli.output import is_for_a_person, print_json, print_rows
+from rf_tui.cli.output import Shape, is_for_a_person, print_json, print_rows, print_sheet
 from rf_tui.cli.table import Column
 from rf_tui.meters import in_words
 
+_HEADINGS: Final = (
+    "pool", "begin", "end", "verdict", "provider_bytes", "our_bytes", "excess_bytes", "noise_bytes",
+    "share", "unit", "lag_seconds", "cadence_seconds", "foreign_bytes_per_second",
+)  # fmt: skip
 
-def explained(profile: str | None, *, as_json: bool) -> int:
+
+def explained(profile: str | None, *, shape: Shape) -> int:
     """Compare both meters over the readings that are stored, pool by pool."""
 
     async def ask(session: Session) -> int:
@@ -32,23 +38,13 @@ def explained(profile: str | None, *, as_json: bool) -> int:
         }
         found = {pool: stretches for pool, stretches in found.items() if stretches}
         foreign = [pool for pool, all_ in found.items() if all_[-1].verdict == "foreign"]
-        if as_json:
-            print_json({"pools": _document(found), "foreign": foreign})
-        else:
-            print_rows(
-                (
-                    Column("POOL"),
-                    Column("FROM"),
-                    Column("FOR", "right", spare=1),
-                    Column("VERDICT"),
-                    Column("PROVIDER", "right"),
-                    Column("OURS", "right"),
-                    Column("MORE", "right"),
-                    Column("NOISE", "right", spare=2),
-                ),
-                [_row(pool, one) for pool, all_ in found.items() for one in all_],
-                none="Two balances have to be read first: watch with `rf`, or `rf balance`.",
-            )
+        match shape:
+            case "json":
+                print_json({"pools": _document(found), "foreign": foreign})
+            case "csv":
+                print_sheet(_HEADINGS, _cells(found))
+            case "rows":
+                _print_table(found)
         for pool, stretches in found.items():
             if is_for_a_person() or pool in foreign:
                 click.echo(f"rf: pool {pool}: {in_words(stretches[-1])}", err=True)
@@ -68,6 +64,31 @@ def _document(found: dict[str, tuple[Reconciliation, ...]]) -> dict[str, object]
         ]
         for pool, stretches in found.items()
     }
+
+
+def _cells(found: dict[str, tuple[Reconciliation, ...]]) -> list[list[object]]:
+    return [
+        [pool, *(getattr(one, name) for name in _HEADINGS[1:])]
+        for pool, stretches in found.items()
+        for one in stretches
+    ]
+
+
+def _print_table(found: dict[str, tuple[Reconciliation, ...]]) -> None:
+    print_rows(
+        (
+            Column("POOL"),
+            Column("FROM"),
+            Column("FOR", "right", spare=1),
+            Column("VERDICT"),
+            Column("PROVIDER", "right"),
+            Column("OURS", "right"),
+            Column("MORE", "right"),
+            Column("NOISE", "right", spare=2),
+        ),
+        [_row(pool, one) for pool, stretches in found.items() for one in stretches],
+        none="Two balances have to be read first: watch with `rf`, or `rf balance`.",
+    )
 
 
 def _row(pool: str, one: Reconciliation) -> tuple[str, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 import time
 from collections.abc import Sequence
 from decimal import Decimal
@@ -18,11 +16,11 @@ from rf_core.spending import Grouping, Spent, day_name, read_since, summed, tota
 from rf_core.units import format_bytes
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.cli.explain import explained
-from rf_tui.cli.opening import json_option, profile_option, with_session
-from rf_tui.cli.output import is_for_a_person, print_json, print_rows
+from rf_tui.cli.opening import csv_option, json_option, profile_option, refuse_both, with_session
+from rf_tui.cli.output import Shape, is_for_a_person, print_json, print_rows, print_sheet
 from rf_tui.cli.table import Column
 from rf_tui.cli.teaching import taught
-from rf_tui.cli.waste import Shape, told_waste
+from rf_tui.cli.waste import told_waste
 
 _HEADINGS: Final = (
     "bytes",
@@ -76,7 +74,7 @@ class Since(click.ParamType[int]):
 )
 @click.option("--since", type=Since(), metavar="DAY", help="7d, today, or a day: 2026-11-01.")
 @click.option("--spider", metavar="NAME", help="Of this spider alone.")
-@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated, with headings.")
+@csv_option
 def ledger(
     *,
     doubt: str | None,
@@ -97,12 +95,11 @@ def ledger(
     With `waste` it sums what was spent on anything but pages, and says which line of settings.py
     would have saved how much of that.
     """
-    if as_json and as_csv:
-        raise click.UsageError("Take one of --json and --csv.")
+    refuse_both(as_json=as_json, as_csv=as_csv)
+    shape: Shape = "json" if as_json else "csv" if as_csv else "rows"
     if doubt == "explain":
-        return explained(profile, as_json=as_json)
+        return explained(profile, shape=shape)
     if doubt == "waste":
-        shape: Shape = "json" if as_json else "csv" if as_csv else "rows"
         return told_waste(profile, since=since, spider=spider, shape=shape)
 
     async def ask(session: Session) -> None:
@@ -114,12 +111,13 @@ def ledger(
             by=by,
             items=await read(spending.items, session.key, by, day, spider),
         )
-        if as_json:
-            print_json(_document(rows, by, since))
-        elif as_csv:
-            _print_csv(rows, by)
-        else:
-            _print_table(rows, by)
+        match shape:
+            case "json":
+                print_json(_document(rows, by, since))
+            case "csv":
+                print_sheet((by, *_HEADINGS), [_cells(row) for row in rows])
+            case "rows":
+                _print_table(rows, by)
 
     with_session(profile, ask)
     return ExitCode.DONE
@@ -153,22 +151,17 @@ def _number(dollars: Decimal | None) -> float | None:
     return None if dollars is None else float(dollars)
 
 
-def _print_csv(rows: Sequence[Spent], by: Grouping) -> None:
-    write = csv.writer(sys.stdout, lineterminator="\n").writerow
-    write((by, *_HEADINGS))
-    for row in rows:
-        write(
-            (
-                row.name,
-                row.bytes,
-                row.up_bytes,
-                row.down_bytes,
-                row.requests,
-                "" if row.items is None else row.items,
-                "" if row.cost is None else f"{row.cost:.6f}",
-                "" if row.cost_per_1000_items is None else f"{row.cost_per_1000_items:.6f}",
-            )
-        )
+def _cells(row: Spent) -> tuple[object, ...]:
+    return (
+        row.name,
+        row.bytes,
+        row.up_bytes,
+        row.down_bytes,
+        row.requests,
+        row.items,
+        row.cost,
+        row.cost_per_1000_items,
+    )
 
 
 def _print_table(rows: Sequence[Spent], by: Grouping) -> None:

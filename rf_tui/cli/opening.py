@@ -25,6 +25,17 @@ profile_option = click.option(
     "--profile", metavar="NAME", help="Profile of config.toml; else RF_PROFILE."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+csv_option = click.option("--csv", "as_csv", is_flag=True, help="Comma-separated, with headings.")
+
+
+def refuse_both(*, as_json: bool, as_csv: bool) -> None:
+    """Raise where two forms are asked for at once.
+
+    Raises:
+        click.UsageError: they are.
+    """
+    if as_json and as_csv:
+        raise click.UsageError("Take one of --json and --csv.")
 
 
 def freshness_options(command: Callable[..., Any]) -> Callable[..., Any]:

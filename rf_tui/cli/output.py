@@ -6,21 +6,35 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Literal, TypeAlias
 
 import click
 
-from rf_core.redaction import escape_controls
+from rf_core.redaction import escape_controls, printable
 from rf_core.units import format_seconds
 from rf_tui.cli.table import Column, tabbed, table
+from rf_tui.sheets import sheet
+
+Shape: TypeAlias = Literal["json", "csv", "rows"]
+"""What is printed: one object, a spreadsheet, or rows for a person or a pipe."""
 
 _WIDTH: Final = 80
+_LONGEST_CELL: Final = 1_000
 
 
 def print_json(document: dict[str, Any]) -> None:
     """Print one object with stable keys; a stranger's text in it steers no terminal."""
     click.echo(escape_controls(json.dumps(document, ensure_ascii=False)))
+
+
+def print_sheet(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows for a spreadsheet; a stranger's text in them steers no terminal."""
+    clean = (
+        [printable(cell, _LONGEST_CELL) if isinstance(cell, str) else cell for cell in row]
+        for row in rows
+    )
+    click.echo(sheet(headings, clean), nl=False)
 
 
 def print_age(seconds: float) -> None:

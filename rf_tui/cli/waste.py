@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import click
 
@@ -19,10 +17,8 @@ from rf_core.units import format_bytes
 from rf_core.waste import Waste, wasted
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.cli.opening import with_session
-from rf_tui.cli.output import is_for_a_person, print_json, print_rows
+from rf_tui.cli.output import Shape, is_for_a_person, print_json, print_rows, print_sheet
 from rf_tui.cli.table import Column
-
-Shape: TypeAlias = Literal["json", "csv", "rows"]
 
 _SHOWN_DOMAINS: Final = 3
 _HEADINGS: Final = (
@@ -45,10 +41,8 @@ def told_waste(profile: str | None, *, since: int | None, spider: str | None, sh
             case "json":
                 print_json(_document(found, since))
             case "csv":
-                write = csv.writer(sys.stdout, lineterminator="\n").writerow
-                write(_HEADINGS)
-                for waste in found:
-                    write([_plain(value) for value in _values(waste).values()])
+                rows = [list(_values(waste).values()) for waste in found]
+                print_sheet(_HEADINGS, rows)
             case "rows":
                 _print_table(found)
 
@@ -70,12 +64,6 @@ def _values(waste: Waste) -> dict[str, str | int | Decimal | None]:
         remedy.means if remedy else None,
     )
     return dict(zip(_HEADINGS, values, strict=True))
-
-
-def _plain(value: str | int | Decimal | None) -> str | int:
-    if value is None:
-        return ""
-    return f"{value:.6f}" if isinstance(value, Decimal) else value
 
 
 def _document(found: Sequence[Waste], since: int | None) -> dict[str, object]:

@@ -58,6 +58,12 @@ def test_ledger_stats_and_log_agree_with_the_gateway_to_the_byte(rf, sandbox, tm
     assert f"({billed:,} bytes)" in rf("ledger", terminal=True).stderr
     crawls = json.loads(rf("crawls", "--json").stdout)["crawls"]
     assert sum(one["cost"] for one in crawls) == pytest.approx(whole["total_cost"])
+    sheet = list(csv.DictReader(io.StringIO(rf("crawls", "--csv").stdout)))
+    assert [(row["id"], int(row["wire_bytes"])) for row in sheet] == [
+        (one["id"], one["wire_bytes"]) for one in crawls
+    ]
+    costs = [float(row["cost"]) for row in sheet]  # each with six digits
+    assert sum(costs) == pytest.approx(whole["total_cost"], abs=len(costs) * 1e-6)
 
 
 def test_without_a_price_there_is_no_cost_and_with_no_spend_no_row(rf):
@@ -71,7 +77,9 @@ def test_without_a_price_there_is_no_cost_and_with_no_spend_no_row(rf):
 def test_what_cannot_be_meant_is_refused_in_a_sentence(rf, tmp_path):
     assert "as 7d" in rf("ledger", "--since", "always").stderr
     assert rf("ledger", "--by", "colour").returncode == ExitCode.USAGE
-    assert rf("ledger", "--csv", "--json").returncode == ExitCode.USAGE
+    for command in ("ledger", "crawls"):
+        assert rf(command, "--csv", "--json").returncode == ExitCode.USAGE
+    assert "not with --csv" in rf("crawls", "stop", "ada", "--csv").stderr
     (tmp_path / "config.toml").write_text("prices = 4")
     done = rf("ledger")
     assert done.returncode == ExitCode.USAGE

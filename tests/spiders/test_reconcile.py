@@ -1,5 +1,7 @@
 """Our meter and the provider's over a real crawl, and over what a stranger takes on the side."""
 
+import csv
+import io
 import json
 from functools import partial
 
@@ -59,6 +61,9 @@ def test_a_crawl_is_clean_and_a_stranger_with_our_credentials_is_foreign(rf, san
     assert taken > 60 * MB
     assert (found["verdict"], done.returncode) == ("foreign", ExitCode.CONDITION), found
     assert found["excess_bytes"] == pytest.approx(taken, abs=2 * BALANCE_QUANTUM)
+    sheet = list(csv.DictReader(io.StringIO(rf("ledger", "explain", "--csv").stdout)))
+    assert int(sheet[-1]["excess_bytes"]) == found["excess_bytes"]
+    assert set(sheet[-1]) == {"pool", *found}
     told = rf("ledger", "explain", terminal=True)
     assert "somebody else took 60." in told.stderr
     assert told.stdout.splitlines()[0].split()[:4] == ["POOL", "FROM", "FOR", "VERDICT"]

@@ -1,4 +1,4 @@
-"""`rf limits`, `rf crawls`: what this machine knows by itself. No call is made."""
+"""`rf crawls`: what runs and ran on this machine, and what it took. No call is made."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import click
 import msgspec
@@ -17,76 +17,28 @@ from rf_core.prices import Price, cost_by_pool, format_cost
 from rf_core.snapshot import CrawlReport
 from rf_core.units import format_bytes
 from rf_tui.cli.exit_codes import ExitCode
-from rf_tui.cli.opening import json_option, profile_option, with_session
+from rf_tui.cli.opening import csv_option, json_option, profile_option, refuse_both, with_session
 from rf_tui.cli.orders import told, with_losses
-from rf_tui.cli.output import is_for_a_person, print_json, print_rows
+from rf_tui.cli.output import is_for_a_person, print_json, print_rows, print_sheet
 from rf_tui.cli.sizes import Size
 from rf_tui.cli.table import Column
 from rf_tui.cli.teaching import taught
 from rf_tui.telling import state_of
-from rf_tui.words import crawl_age, failures, holders_words, wait_words
+from rf_tui.words import crawl_age, failures
 
-_FAILURES_WIDTH = 24
-
-
-@taught(
-    "limits",
-    ("rf limits", "may I call, and if not, who did?"),
-    ("rf limits --json | jq .generate.free", "orders that may be placed right now"),
-)
-@profile_option
-@json_option
-def limits(*, profile: str | None, as_json: bool) -> None:
-    """What is left of both rate-limit windows, as known here. Makes no call.
-
-    A window is a rolling minute; a slot comes back a minute after its answer. Strangers are other
-    machines with the same key, as the API's answers betray them.
-    """
-
-    async def ask(session: Session) -> None:
-        windows = await session.headroom()
-        if as_json:
-            print_json(
-                {
-                    window.group: {
-                        "limit": window.limit,
-                        "free": window.free,
-                        "used": window.used,
-                        "foreign": window.foreign,
-                        "next_slot_seconds": window.next_slot_seconds,
-                        "holders": dict(window.holders),
-                    }
-                    for window in windows
-                }
-            )
-            return
-        print_rows(
-            (
-                Column("WINDOW"),
-                Column("FREE", "right"),
-                Column("OF", "right"),
-                Column("NEXT SLOT"),
-                Column("USED BY"),
-            ),
-            [
-                (
-                    window.group,
-                    str(window.free),
-                    str(window.limit),
-                    wait_words(window.next_slot_seconds),
-                    holders_words(window),
-                )
-                for window in windows
-            ],
-        )
-
-    with_session(profile, ask)
+_FAILURES_WIDTH: Final = 24
+_HEADINGS: Final = (
+    "id", "spider", "project", "state", "host", "pid", "pool", "started_at", "updated_at",
+    "finished_at", "wire_bytes", "up_bytes", "down_bytes", "unbilled_bytes", "cost", "budget_bytes",
+    "requests", "direct_requests", "failures", "exits", "items",
+)  # fmt: skip
 
 
 @taught(
     "crawls",
     ("rf crawls", "what runs, what ran, and what it took"),
     ("rf crawls --json | jq '.crawls[0].wire_bytes'", "bytes of the latest one"),
+    ("rf crawls --csv > crawls.csv", "for a spreadsheet"),
     ("rf crawls pause books", "by its spider or its id; resume goes on"),
     ("rf crawls budget books 500MB", "let it spend no more than that in all"),
 )
@@ -95,6 +47,7 @@ def limits(*, profile: str | None, as_json: bool) -> None:
 @click.argument("size", required=False, type=Size(), metavar="[SIZE]")
 @profile_option
 @json_option
+@csv_option
 def crawls(
     *,
     order: Verb | None,
@@ -102,19 +55,23 @@ def crawls(
     size: int | None,
     profile: str | None,
     as_json: bool,
+    as_csv: bool,
 ) -> int:
     """Running and past crawls of this machine, the latest first. Makes no call.
 
     With an order it tells a running crawl, by its id or its spider: pause, resume, stop, or budget
     with a size, which can only become less. Exit code 1 when the crawl does not do so.
     """
+    refuse_both(as_json=as_json, as_csv=as_csv)
     if order is not None:
+        if as_csv:
+            raise click.UsageError("An order is answered with --json, not with --csv.")
         return told(order, crawl, size, profile, as_json=as_json)
-    _list(profile, as_json=as_json)
+    _list(profile, as_json=as_json, as_csv=as_csv)
     return ExitCode.DONE
 
 
-def _list(profile: str | None, *, as_json: bool) -> None:
+def _list(profile: str | None, *, as_json: bool, as_csv: bool) -> None:
 
     async def ask(session: Session) -> None:
         now = time.time()
@@ -122,6 +79,9 @@ def _list(profile: str | None, *, as_json: bool) -> None:
         prices = session.settings.prices
         if as_json:
             print_json({"crawls": [_crawl_document(report, prices) for report in found]})
+            return
+        if as_csv:
+            print_sheet(_HEADINGS, [_cells(report, prices) for report in found])
             return
         print_rows(
             (
@@ -164,6 +124,14 @@ def _crawl_document(report: CrawlReport, prices: Sequence[Price]) -> dict[str, o
         "wire_bytes": report.wire_bytes,
         "cost": None if cost is None else float(cost),
     }
+
+
+def _cells(report: CrawlReport, prices: Sequence[Price]) -> tuple[object, ...]:
+    document = _crawl_document(report, prices) | {
+        "cost": _cost(report, prices),
+        "failures": sum(report.failures.values()),
+    }
+    return tuple(document[name] for name in _HEADINGS)
 
 
 def _crawl_row(report: CrawlReport, now: float, prices: Sequence[Price]) -> tuple[str, ...]:
