@@ -167,6 +167,12 @@ JSON_KEYS: Final[Mapping[str, Mapping[str, str]]] = {
         "pools.<pool>[].foreign_bytes_per_second": "what somebody else takes; 0 unless foreign",
         "foreign[]": "pools whose latest stretch is foreign",
     },
+    "ledger readings": {
+        "host": "this machine",
+        "pools.<pool>[].at": "when a balance was read, Unix seconds",
+        "pools.<pool>[].balance_bytes": "the provider's number",
+        "pools.<pool>[].spent_bytes": "what crawls of this machine had spent there until then",
+    },
     "forecast": {
         "pools.<pool>.state": "`measuring`, `idle` or `draining`",
         "pools.<pool>.left_bytes": "what is left by both meters",

@@ -18,6 +18,7 @@ from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.cli.explain import explained
 from rf_tui.cli.opening import csv_option, json_option, profile_option, refuse_both, with_session
 from rf_tui.cli.output import Shape, is_for_a_person, print_json, print_rows, print_sheet
+from rf_tui.cli.readings import Readings, ReadingsFile, told_readings
 from rf_tui.cli.table import Column
 from rf_tui.cli.teaching import taught
 from rf_tui.cli.waste import told_waste
@@ -59,9 +60,14 @@ class Since(click.ParamType[int]):
     ("rf ledger --by cause --spider books", "pages, retries, pictures, bans, …"),
     ("rf ledger waste --since 7d", "which line would have saved how much?"),
     ("rf ledger explain", "did the provider take just that?"),
+    ("rf ledger readings --json > here.json", "on another machine of the account"),
+    ("rf ledger explain --with here.json", "did it take what both did?"),
 )
 @click.argument(
-    "doubt", required=False, type=click.Choice(["explain", "waste"]), metavar="[explain|waste]"
+    "doubt",
+    required=False,
+    type=click.Choice(["explain", "waste", "readings"]),
+    metavar="[explain|waste|readings]",
 )
 @profile_option
 @json_option
@@ -75,6 +81,14 @@ class Since(click.ParamType[int]):
 @click.option("--since", type=Since(), metavar="DAY", help="7d, today, or a day: 2026-11-01.")
 @click.option("--spider", metavar="NAME", help="Of this spider alone.")
 @csv_option
+@click.option(
+    "--with",
+    "others",
+    type=ReadingsFile(),
+    multiple=True,
+    metavar="FILE",
+    help="With explain: what another machine of the account wrote by `rf ledger readings --json`.",
+)
 def ledger(
     *,
     doubt: str | None,
@@ -84,6 +98,7 @@ def ledger(
     since: int | None,
     spider: str | None,
     as_csv: bool,
+    others: tuple[Readings, ...],
 ) -> int:
     """What crawls of this machine have spent, to the byte. Makes no call.
 
@@ -92,13 +107,19 @@ def ledger(
     With `explain` it compares that with what the provider took, by the balances that were read
     here: clean, overhead, foreign or inconclusive. Foreign ends with exit code 3.
 
+    With `readings` it prints those balances, with what was spent here until then, for `--with`.
+
     With `waste` it sums what was spent on anything but pages, and says which line of settings.py
     would have saved how much of that.
     """
     refuse_both(as_json=as_json, as_csv=as_csv)
     shape: Shape = "json" if as_json else "csv" if as_csv else "rows"
+    if others and doubt != "explain":
+        raise click.UsageError("--with goes with `rf ledger explain`.")
     if doubt == "explain":
-        return explained(profile, shape=shape)
+        return explained(profile, shape=shape, others=others)
+    if doubt == "readings":
+        return told_readings(profile, shape=shape)
     if doubt == "waste":
         return told_waste(profile, since=since, spider=spider, shape=shape)
 

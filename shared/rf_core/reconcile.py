@@ -109,6 +109,7 @@ def reconcile(
     *,
     usual: Usual | None = None,
     elsewhere: Sequence[int] = (),
+    unsure_seconds: float = 0.0,
 ) -> Reconciliation:
     """Compare both meters from one reading to another.
 
@@ -118,6 +119,7 @@ def reconcile(
         usual: What the provider takes on top of ours when nobody else is there, if that is known
             from before. Without it, a stranger as steady as we are is not told from a share.
         elsewhere: At each reading, what other machines of the account had spent in the pool.
+        unsure_seconds: How precisely it is known when they did.
     """
     last = len(readings) - 1 if last is None else last
     others = elsewhere or [0] * len(readings)
@@ -125,8 +127,9 @@ def reconcile(
     steps = [max(0, after - before) for before, after in pairwise(spent)]
     ours = list(accumulate(steps, initial=0))
     cadence = _cadence(readings[: last + 1])
+    unsure = _STALE_SECONDS + cadence + unsure_seconds
     fits = (
-        _fit(readings, ours, (first, last), float(lag), cadence)
+        _fit(readings, ours, (first, last), float(lag), unsure)
         for lag in _LATENESS
         if lag == 0 or readings[0].at <= readings[first].at - lag or not spent[0]
     )
@@ -137,7 +140,10 @@ def reconcile(
     if verdict == "foreign" and known > first:
         # What our crawls spent before the first reading may have shown up late.
         if known < last:
-            later = reconcile(readings, known, last, usual=usual, elsewhere=elsewhere)
+            later = reconcile(
+                readings, known, last, usual=usual, elsewhere=elsewhere,
+                unsure_seconds=unsure_seconds,
+            )  # fmt: skip
             if later.verdict == "foreign":
                 return later
         verdict = "inconclusive"
@@ -202,18 +208,24 @@ def _known_from(readings: Sequence[Reading], spent_before: int) -> int:
 
 
 def reconcile_all(
-    readings: Sequence[Reading], *, usual: Usual | None = None, elsewhere: Sequence[int] = ()
+    readings: Sequence[Reading],
+    *,
+    usual: Usual | None = None,
+    elsewhere: Sequence[int] = (),
+    unsure_seconds: float = 0.0,
 ) -> tuple[Reconciliation, ...]:
     """Compare both meters stretch by stretch; later ones know what one shows of a usual share.
 
     Args:
         readings: Oldest first.
         usual: As for :func:`reconcile`, before all of them.
-        elsewhere: Likewise.
+        elsewhere, unsure_seconds: Likewise.
     """
     found: list[Reconciliation] = []
     for first, last in stretches(readings):
-        one = reconcile(readings, first, last, usual=usual, elsewhere=elsewhere)
+        one = reconcile(
+            readings, first, last, usual=usual, elsewhere=elsewhere, unsure_seconds=unsure_seconds
+        )
         found.append(one)
         usual = usual_after(one, usual)
     return tuple(found)
@@ -269,14 +281,14 @@ def _fit(
     ours: Sequence[int],
     edges: tuple[int, int],
     lag: float,
-    cadence: float,
+    unsure: float,
 ) -> _Fit:
     stretch = readings[edges[0] : edges[1] + 1]
     times = [reading.at for reading in stretch]
     all_times = [reading.at for reading in readings]
     shown = [_at(all_times, ours, at - lag) for at in times]
     taken = accumulate((consumed_bytes(a, b) for a, b in pairwise(stretch)), initial=0)
-    unsure = _STALE_SECONDS + cadence + (_longest_gap(times) if lag else 0.0)
+    unsure += _longest_gap(times) if lag else 0.0
     noise = BALANCE_QUANTUM + _fastest(all_times, ours, times[0] - lag, times[-1]) * unsure
     begun = shown[0]
     moves = ours[edges[1]] > ours[max(edges[0], edges[1] - 1)]

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from rf_core.drain import Reading
+from rf_core.elsewhere import beside
 from rf_core.meters import Usual
 from rf_core.reconcile import reconcile, reconcile_all, stretches, usual_after
 from rf_core.units import BALANCE_QUANTUM, GIGABYTE
@@ -208,6 +209,16 @@ def test_other_machines_of_the_account_are_foreign_unless_they_tell():
         for reading in readings
     ]
     assert reconcile(readings, elsewhere=told).verdict == "clean"
+    rarely = [
+        Reading(one.at, one.balance_bytes, told_then)
+        for one, told_then in zip(readings, told, strict=True)
+    ][::4]
+    shared = beside(readings, [rarely])
+    found = reconcile(
+        shared.readings, elsewhere=shared.spent_bytes, unsure_seconds=shared.unsure_seconds
+    )
+    assert found.verdict == "clean"
+    assert found.noise_bytes > reconcile(readings, elsewhere=told).noise_bytes
 
 
 def test_two_readings_alone_prove_nothing_but_a_theft():

@@ -67,3 +67,45 @@ def test_a_crawl_is_clean_and_a_stranger_with_our_credentials_is_foreign(rf, san
     told = rf("ledger", "explain", terminal=True)
     assert "somebody else took 60." in told.stderr
     assert told.stdout.splitlines()[0].split()[:4] == ["POOL", "FROM", "FOR", "VERDICT"]
+
+
+def test_another_machine_of_the_account_is_foreign_until_it_tells(rf, sandbox, tmp_path):
+    """Two machines are two state directories here; each counts what it spends itself."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    machines = []
+    for folder in (here, there):
+        folder.mkdir()
+        machines.append(partial(invoke, folder, sandbox))
+
+    def look():
+        for machine in machines:
+            machine("balance", "--refresh")
+
+    look()
+    look()
+    urls = [f"{sandbox.site_https}/bytes/{200_000 + n}" for n in range(20)]
+    outcome = crawl(there, spider(*urls), ADDON, environment(there, sandbox))
+    for _ in range(3):
+        look()
+    one, other = machines
+    done, found = explained(one)
+    assert (found["verdict"], done.returncode) == ("foreign", ExitCode.CONDITION), found
+    told = other("ledger", "readings", "--json").stdout
+    (tmp_path / "other.json").write_text(told)
+    assert {f"pools.<pool>[].{name}" for name in json.loads(told)["pools"]["premium"][0]} | {
+        "host"
+    } == set(JSON_KEYS["ledger readings"])
+    done = one("ledger", "explain", "--json", "--with", str(tmp_path / "other.json"))
+    found = json.loads(done.stdout)["pools"]["premium"][-1]
+    assert done.returncode == ExitCode.DONE
+    assert (found["verdict"], found["our_bytes"]) == ("clean", outcome.wire_bytes), found
+
+
+def test_a_file_that_holds_no_readings_is_a_sentence(rf, tmp_path):
+    (tmp_path / "x.json").write_text('{"host": 4}')
+    for file, said in (("x.json", "holds no readings"), ("gone.json", "No such file")):
+        done = rf("ledger", "explain", "--with", file)
+        assert (done.returncode, said in done.stderr) == (ExitCode.USAGE, True), done.stderr
+    (tmp_path / "x.json").write_text('{"host": "x", "pools": {}}')
+    assert "goes with" in rf("ledger", "--with", "x.json").stderr
+    assert "Two balances" not in rf("ledger", "explain", "--with", "x.json").stderr
