@@ -238,6 +238,11 @@ class Crawl:
         reserved, flight.reserved = flight.reserved, 0
         self.guard.settle(reserved)
 
+    def announced(self, flight: Flight, size_bytes: int) -> None:
+        """An answer's head has said how much is to come."""
+        flight.is_announced = True
+        flight.reserved = self.guard.announce(flight.kind, size_bytes, flight.reserved)
+
     async def again(self, request: Request, seconds: float) -> Request:
         """Return a copy of a request that comes by again after that time, its attempts counted."""
         later = await self.parking.hold(request, seconds)

@@ -69,6 +69,7 @@ class CrawlReporter:
         connect(reporter.spider_opened, signals.spider_opened)
         connect(reporter.engine_started, signals.engine_started)
         connect(reporter.request_left, signals.request_left_downloader)
+        connect(reporter.headers_received, signals.headers_received)
         connect(reporter.spider_closed, signals.spider_closed)
         connect(reporter.engine_stopped, signals.engine_stopped)
         return reporter
@@ -130,6 +131,17 @@ class CrawlReporter:
         flight = self._crawl.release(request)
         if flight is not None:
             self._crawl.settle(flight)
+
+    def headers_received(self, body_length: object, request: Request) -> None:
+        """The head of an answer often says how much is to come: that much is set aside for it."""
+        crawl = self._crawl
+        if crawl.guard.budget is None or not isinstance(body_length, int) or body_length <= 0:
+            return  # Twisted has a word for a length that it does not know
+        if request.method == "HEAD":
+            return
+        flight = crawl.flights.of(request)
+        if flight is not None and flight.reserved:
+            crawl.announced(flight, body_length)
 
     async def spider_closed(self, reason: str) -> None:
         """Write the stats before they are dumped; connections may still say goodbye."""

@@ -31,6 +31,7 @@ class Flight:
     Attributes:
         cause: Why it set out; `landed_as` is what it turned out to be, and `share` what it took.
         source: Where the credential came from; None for those of sessions.
+        is_announced: The head of its answer has said how much it is.
     """
 
     target: str
@@ -49,6 +50,7 @@ class Flight:
     landed_as: SpendCause = SpendCause.PAGE
     share: Share = _NO_SHARE
     source: Source | None = None
+    is_announced: bool = False
 
 
 class Flights:

@@ -108,7 +108,7 @@ class ProxyMiddleware:
         if refusal is None:
             crawl.causes.answered(request, response, flight)
             # Heads and TLS are known to the meter only.
-            crawl.guard.learn(flight.kind, len(response.body))
+            crawl.guard.learn(flight.kind, len(response.body), is_announced=flight.is_announced)
             if flight.source is not None:
                 flight.source.succeeded()
             return response
@@ -233,7 +233,7 @@ class ProxyMiddleware:
         if leave is Leave.GO:
             sent = self._with_proxy(request)
             return await sent if sent is not None else None
-        if leave is Leave.WAIT:
+        if leave is Leave.WAIT or leave is Leave.SOON:
             return await crawl.again(request, _SETTLE_SECONDS)
         if crawl.finish_reason is None:
             crawl.note(judge(Who.OURSELVES, crawl.guard.bound_by), request)

@@ -125,7 +125,7 @@ class Allowance:
         self.was_asked = True
         spent = self.meter.billed_bytes
         leave = budget.ask(kind, spent)
-        if leave is Leave.GO:
+        if leave is Leave.GO or leave is Leave.SOON:
             return leave
         if self.may_grow:
             self.want(kind)
@@ -152,15 +152,27 @@ class Allowance:
             if was_dared:
                 self.meter.limit_bytes = budget.cut_bytes
 
-    def learn(self, kind: str, taken: int, *, is_all: bool = False) -> None:
+    def announce(self, kind: str, size_bytes: int, reserved: int) -> int:
+        """A request under way is known to take that much; return what is set aside for it now.
+
+        More than there is cannot be taken, whatever a target says.
+        """
+        if self.budget is None:
+            return reserved
+        return self.budget.announce(kind, min(size_bytes, self.left_bytes), reserved)
+
+    def learn(
+        self, kind: str, taken: int, *, is_all: bool = False, is_announced: bool = False
+    ) -> None:
         """Remember what a request took.
 
         Args:
+            is_announced: It was remembered when it was announced.
             is_all: That is all of it; else there is a part that cannot be told apart from others'.
         """
         if self.budget is not None:
             spent = None if is_all else self.meter.billed_bytes
-            self.budget.learn(kind, taken, spent_bytes=spent)
+            self.budget.learn(kind, taken, spent_bytes=spent, is_announced=is_announced)
 
     def want(self, kind: str) -> None:
         """A request of that kind waits for more."""
@@ -234,6 +246,7 @@ class Allowance:
         if self.budget is None:
             self.budget = Budget(edge, whole or 0, is_shared=self.bound_by is What.FLOOR)
         self.budget.limit_bytes = edge
+        self.budget.end_bytes = end
         self.meter.limit_bytes = self.budget.cut_bytes
         self.meter.end_bytes = end
 

@@ -48,7 +48,7 @@ def test_what_is_expected_is_what_nineteen_of_twenty_took_in_that_domain():
     for number in range(1, 65):
         budget.learn("a", number * 1_000)
     assert budget.expected("a") == 61_000
-    assert budget.expected("b") == 65_536
+    assert budget.expected("b") == 61_000, "nothing is known of it but how large others are"
     for _ in range(64):
         budget.learn("a", 3_000)
     assert budget.expected("a") == 3_000, "what was long ago is forgotten"
@@ -91,6 +91,54 @@ def test_requests_no_larger_than_usual_never_reach_beyond_and_stop_early_by_one(
     assert budget.reserved_bytes == 0
 
 
+def asked(budget, count, spent=0):
+    """Let as many leave as may, of so many."""
+    begun = []
+    while len(begun) < count and budget.ask("a", spent) is Leave.GO:
+        begun.append(budget.reserve("a"))
+    return begun
+
+
+def test_two_leave_before_it_is_known_how_large_they_are_and_more_as_answers_tell():
+    budget = Budget(42 * MEGABYTE)
+    assert len(asked(budget, 64)) == 2
+    assert budget.ask("a", 0) is Leave.SOON
+    budget.announce("a", 20_000, 65_536)
+    assert len(asked(budget, 64)) == 2, "twice as many as answers have shown"
+    for _ in range(5):
+        budget.announce("a", 20_000, 65_536)
+    assert len(asked(budget, 64)) == 10
+
+
+def test_what_an_answer_says_of_its_size_is_set_aside_and_expected_of_what_left_before():
+    budget = Budget(42 * MEGABYTE)
+    first, second = asked(budget, 64)
+    held = budget.announce("a", 20 * MEGABYTE, first)
+    assert held == 20 * MEGABYTE
+    assert budget.reserved_bytes == held + second
+    assert budget.ask("a", 0) is Leave.WAIT, "the second may be as large"
+    budget.settle(held)
+    budget.learn("a", 20 * MEGABYTE, spent_bytes=20 * MEGABYTE, is_announced=True)
+    budget.settle(second)
+    assert budget.ask("a", 20 * MEGABYTE) is Leave.GO
+    assert (budget.reserved_bytes, budget.under_way) == (0, 0)
+
+
+def test_answers_that_do_not_come_hold_nobody_back_for_long():
+    budget = Budget(42 * MEGABYTE)
+    counts = []
+    for _ in range(5):
+        asked(budget, 64)
+        counts.append(budget.under_way)
+        budget.wait_no_longer()
+    assert counts == [2, 4, 8, 16, 32]
+    assert budget.expected("a") == 65_536, "nothing was learnt by waiting"
+
+
+def test_far_from_the_cap_nobody_waits_to_know_more():
+    assert len(asked(Budget(1_100 * MEGABYTE), 64)) == 64
+
+
 def test_what_is_not_told_apart_is_expected_of_each_request():
     budget = Budget(100 * MEGABYTE)
     budget.learn("a", 10_000, spent_bytes=14_000)
@@ -127,8 +175,9 @@ def test_kinds_without_number_do_not_fill_the_memory():
     budget = Budget(100 * MEGABYTE)
     for number in range(10_050):
         budget.learn(f"{number}.example", 3_000)
-    assert budget.expected("9.example") == 65_536
+    assert budget.expected("9.example") == 3_000
     assert budget.expected("10049.example") == 3_000
+    assert len(budget._sizes) <= 10_000
 
 
 def test_the_meter_tells_when_the_limit_is_reached_and_refusals_are_free():

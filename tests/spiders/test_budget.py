@@ -48,6 +48,18 @@ def test_what_turns_out_larger_is_cut_at_the_cap(sandbox, tmp_path, scheme):
     assert gateway_bytes(sandbox) <= spent + 8 * 1_048_576
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_many_large_bodies_are_not_begun_together_only_to_be_cut(sandbox, tmp_path, scheme):
+    settings = ADDON | {"RF_BUDGET": "17 MB", "DOWNLOAD_WARNSIZE": 0, "RETRY_TIMES": 0}
+    settings |= {"CONCURRENT_REQUESTS": 32, "CONCURRENT_REQUESTS_PER_DOMAIN": 32}
+    pages = spider(*urls_of(sandbox, 100, 8_000_000, scheme=scheme))
+    done = crawl(tmp_path, pages, settings, environment(tmp_path, sandbox))
+    assert done.stats["finish_reason"] == "rf_budget_spent", done.log
+    assert done.stats["item_scraped_count"] >= 1, "what fits comes whole"
+    # 32 of them, each cut, would be 100 MB more on the gateway's meter, which has read ahead.
+    assert gateway_bytes(sandbox) <= 17 * 1_048_576 + 16 * 1_048_576
+
+
 def test_what_did_not_leave_is_there_when_the_job_is_resumed(sandbox, tmp_path):
     pages = spider(*urls_of(sandbox, 120, 10_000)).replace(", dont_filter=True", "")
     job = {"JOBDIR": str(tmp_path / "job"), "CONCURRENT_REQUESTS": 4}

@@ -49,6 +49,7 @@ class Plan:
     crashes: int
     top_ups: int
     seconds_each: float
+    announced: float
 
 
 def planned(chance, requests):
@@ -75,6 +76,7 @@ def planned(chance, requests):
         crashes=chance.choice([0, 0, 0, 1, 2]),
         top_ups=chance.choice([0, 0, 1]),
         seconds_each=chance.choice([0.05, 0.5, 3.0]),
+        announced=chance.choice([0.0, 0.9, 1.0]),
     )
 
 
@@ -320,7 +322,7 @@ class Process:
             leave = guard.ask(kind)
             if leave is Leave.WAIT:
                 leave = await guard.more(kind)
-            if leave is Leave.WAIT:
+            if leave is Leave.WAIT or leave is Leave.SOON:
                 await asyncio.sleep(GLANCE_SECONDS)
             elif leave is Leave.SPENT:
                 self._reached(guard.bound_by)
@@ -349,6 +351,9 @@ class Process:
         reserved = self.guard.reserve(kind)
         tally = Tally(self.meter, POOL, kind)
         tally.bill()
+        is_announced = world.chance.random() < world.plan.announced
+        if is_announced:
+            reserved = self.guard.announce(kind, size, reserved)
         size += 700
         transfer = asyncio.ensure_future(self._transfer(tally, size))
         ahead = read_ahead(self.meter)
@@ -358,7 +363,7 @@ class Process:
         whole = self.live.pop(transfer, None) is not None
         self.guard.settle(reserved)
         if whole:
-            self.guard.learn(kind, size - 700)
+            self.guard.learn(kind, size - 700, is_announced=is_announced)
 
     async def _transfer(self, tally, size):
         chance = self.world.chance

@@ -108,6 +108,8 @@ class Guard(Allowance):
                     await self._draw_from(purse, 0, is_idle=True)
             if is_tick:
                 self.was_asked = False
+                if self.budget is not None:
+                    self.budget.wait_no_longer()
             self.set_edge()
 
     async def _draw_from(self, purse: Purse, wanted: int, *, is_idle: bool) -> None:

@@ -240,7 +240,7 @@ class Passengers:
                     return not self.stopped
                 case Leave.SPENT:
                     self.end(judge(Who.OURSELVES, self.guard.bound_by).reason)
-                case Leave.WAIT:
+                case Leave.WAIT | Leave.SOON:
                     self._freed.clear()
                     left = until - time.monotonic()
                     if left <= 0:
