@@ -14,6 +14,9 @@ from rf_core.verdicts import What
 class Allowance:
     """One crawl's answer to each request, from what it was told that it may spend.
 
+    Args:
+        at_first: How many may leave together while nothing is known of their size.
+
     Attributes:
         cap: The budget as it was set; None without one.
         limit: The same in its unit, lowered since, perhaps.
@@ -25,7 +28,7 @@ class Allowance:
         was_asked: Somebody has wanted to leave since this was last set back.
     """
 
-    def __init__(self, meter: Meter, cap: Cap | None) -> None:
+    def __init__(self, meter: Meter, cap: Cap | None, *, at_first: int = 2) -> None:
         self.meter = meter
         self.cap = cap
         self.limit = cap.amount if cap else None
@@ -45,6 +48,7 @@ class Allowance:
         self._claim_ends: int | None = None
         self._can_claim = False
         self._block_bytes = 0
+        self._at_first = at_first
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.budget!r}, bound by {self.bound_by}>"
@@ -244,7 +248,12 @@ class Allowance:
         if edge is None or end is None:
             return
         if self.budget is None:
-            self.budget = Budget(edge, whole or 0, is_shared=self.bound_by is What.FLOOR)
+            self.budget = Budget(
+                edge,
+                whole or 0,
+                at_first=self._at_first,
+                is_shared=self.bound_by is What.FLOOR,
+            )
         self.budget.limit_bytes = edge
         self.budget.end_bytes = end
         self.meter.limit_bytes = self.budget.cut_bytes

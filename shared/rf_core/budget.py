@@ -5,7 +5,7 @@ beyond it; near the end fewer run at once, and what was set aside and not used i
 turns out larger than that is cut at the cap by whoever counts the bytes.
 
 While little is known of how much requests take, only so many run at once as answers have shown:
-twice that many, if as many large ones would reach beyond the cap.
+a few and twice as many as that, if as many large ones would reach beyond the cap.
 
 Where the next request would not fit and nothing is under way, one may still dare, alone, as long as
 more than a fiftieth of the budget is left: it is cut a little before the cap if it does not fit.
@@ -24,7 +24,7 @@ _FIRST_GUESS: Final = 64 * 1024
 _MOST_OF_LIMIT: Final = 8
 _LEAST: Final = 2 * 1024
 _KINDS: Final = 10_000
-_AT_FIRST: Final = 2
+_TWICE: Final = 2
 _LARGE: Final = 16 * 1024 * 1024
 """As much may a request take of which nothing is known."""
 MOST_LEFT: Final = 50
@@ -73,6 +73,7 @@ class Budget:
         under_way: How many they are.
         surcharge_bytes: What a request takes beyond what is learnt of it: tunnels, answers that
             never came.
+        at_first: How many may leave together while nothing is known of their size.
         is_shared: Whether the limit is a part of something that others have parts of, too. It may
             be tiny, and requests that nothing is known of are then not let out by a tiny guess:
             several at once would reach beyond it together, each cut too late for all.
@@ -85,6 +86,7 @@ class Budget:
     reserved_bytes: int = 0
     under_way: int = 0
     surcharge_bytes: int = 0
+    at_first: int = 2
     is_shared: bool = False
     is_dared: bool = False
     _sizes: dict[str, Sizes] = field(default_factory=dict)
@@ -131,15 +133,16 @@ class Budget:
     def _is_unsure(self, spent_bytes: int) -> bool:
         """Whether more are under way than answers have shown to be harmless."""
         one_more = self.under_way + 1
-        return (
-            one_more > _AT_FIRST * (self._known + 1)
-            and one_more * _LARGE > self.end_bytes - spent_bytes
-        )
+        return one_more > self._as_many and one_more * _LARGE > self.end_bytes - spent_bytes
 
     def wait_no_longer(self) -> None:
         """A while has passed: answers that have not come by now are late, and not large."""
-        if self.under_way >= _AT_FIRST * (self._known + 1):
-            self._known += self._known + 1
+        if self.under_way >= self._as_many:
+            self._known += self.at_first // _TWICE + self._known
+
+    @property
+    def _as_many(self) -> int:
+        return self.at_first + _TWICE * self._known
 
     def dare(self, spent_bytes: int) -> bool:
         """Whether a request that is not expected to fit may leave all the same, alone."""

@@ -35,6 +35,7 @@ class Guard(Allowance):
 
     Args:
         meter: Counts what is spent, and tells when the edge of what is drawn is reached.
+        at_first: How many may leave together while nothing is known of their size.
         reached: Told which cap it is when its last byte has come, and what is on its way was cut.
     """
 
@@ -45,8 +46,9 @@ class Guard(Allowance):
         cap: Cap | None,
         floor_bytes: int | None,
         reached: Callable[[What], None],
+        at_first: int = 2,
     ) -> None:
-        super().__init__(meter, cap)
+        super().__init__(meter, cap, at_first=at_first)
         self.floor_bytes = floor_bytes
         self.relay: Relay | None = None
         self._reached = reached

@@ -36,6 +36,8 @@ _OF_THE_CREDENTIAL: Final = frozenset({Cause.AUTH, Cause.DEMO})
 _SESSION_MINUTES: Final = 10
 _ROOM_SECONDS: Final = 10.0
 _GLANCE_SECONDS: Final = 0.2
+_AT_FIRST: Final = 8
+"""Tunnels tell their size when they end, and a browser opens about as many for a page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,7 @@ class Passengers:
             cap=terms.budget,
             floor_bytes=terms.floor_bytes,
             reached=lambda cap: self.end(judge(Who.OURSELVES, cap).reason),
+            at_first=_AT_FIRST,
         )
         self.verdicts: Counter[str] = Counter()
         self.pool = terms.pool or ""
