@@ -5,7 +5,7 @@ import base64
 
 import pytest
 from support.gateways import Scripted, closed, ok, refusal
-from support.relays import Rig, settled
+from support.relays import SECONDS, Rig, settled
 
 from rf_core.caps import Cap
 from rf_core.errors import DemoCredentialsError, TransportError, UnauthorizedError
@@ -55,7 +55,7 @@ async def asked(rig, user, *, line=GET):
     reader, writer = await rig.connect()
     writer.write(f"{line}\r\nHost: s\r\n".encode())
     writer.write(f"Proxy-Authorization: {rig.relay.door.authorization(user)}\r\n\r\n".encode())
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), SECONDS)
     await closed(writer)
     return head
 
@@ -120,7 +120,7 @@ async def test_an_upload_is_never_sent_twice():
             reader, writer = await rig.connect()
             authorization = rig.relay.door.authorization("rf")
             writer.write(f"{line}\r\nProxy-Authorization: {authorization}\r\n\r\nabc".encode())
-            assert b"HTTP/1.1 407 relay-failure=1" in await asyncio.wait_for(reader.read(), 5)
+            assert b"HTTP/1.1 407 relay-failure=1" in await asyncio.wait_for(reader.read(), SECONDS)
             await closed(writer)
     assert [head.split()[0] for head in gateway.heads] == [b"POST", b"CONNECT"]
 
@@ -166,7 +166,7 @@ async def test_a_request_waits_for_what_is_under_way_to_leave_it_room():
     await asyncio.sleep(0.01)
     assert not waiting.done()
     riders.leave(rides[0], TARGET, 500)
-    assert isinstance(await asyncio.wait_for(waiting, 2), Ride)
+    assert isinstance(await asyncio.wait_for(waiting, SECONDS), Ride)
     assert told == []
 
 
@@ -179,7 +179,7 @@ async def test_a_spent_budget_ends_it_for_all_that_wait():
     meter.bill(99_000)
     for ride in rides:
         riders.leave(ride, TARGET, 12_000)
-    denied = await asyncio.wait_for(asyncio.gather(*waiting), 2)
+    denied = await asyncio.wait_for(asyncio.gather(*waiting), SECONDS)
     assert {(one.status, one.reason) for one in denied} == {
         (402, "the budget of this relay is spent")
     }

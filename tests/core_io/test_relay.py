@@ -2,12 +2,12 @@
 
 import asyncio
 import base64
+from dataclasses import replace
 
 import pytest
 from support.gateways import Scripted, closed, ok, refusal, target
-from support.relays import Rig, read_answer, settled
+from support.relays import PATIENT, SECONDS, Rig, read_answer, settled
 
-from rf_core.io.relay import RelayLimits
 from rf_core.refusals import Cause
 
 GET = "GET http://shop.test/x HTTP/1.1"
@@ -56,7 +56,7 @@ async def test_one_client_connection_may_carry_many_lanes():
         reader, writer = await rig.connect()
         for lane in (0, 1, 0):
             writer.write(rig.head(GET, "Host: shop.test", lane=lane))
-            await asyncio.wait_for(read_answer(reader), 5)
+            await asyncio.wait_for(read_answer(reader), SECONDS)
         await closed(writer)
     users = [b"user-1" in base64.b64decode(head.rpartition(b" ")[2]) for head in gateway.heads]
     assert users == [False, True, False]
@@ -81,10 +81,10 @@ async def test_a_tunnel_carries_bytes_both_ways_and_counts_them(lane):
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
         payload = bytes(range(256)) * 4000
         writer.write(payload)
-        assert await asyncio.wait_for(reader.readexactly(len(payload)), 5) == payload
+        assert await asyncio.wait_for(reader.readexactly(len(payload)), SECONDS) == payload
         writer.write(b"bye")
         writer.write_eof()
-        assert await asyncio.wait_for(reader.read(), 5) == b"bye"
+        assert await asyncio.wait_for(reader.read(), SECONDS) == b"bye"
         await closed(writer)
         await rig.relay.close()
         assert (rig.meter.up_bytes, rig.meter.down_bytes) == (
@@ -139,7 +139,8 @@ async def test_a_gateway_that_hangs_up_on_connect_is_told_at_once():
 
 
 async def test_a_gateway_that_says_nothing_is_not_waited_for_for_ever():
-    async with Scripted(lambda _head: "silence") as gateway, Rig(gateway.port) as rig:
+    limits = replace(PATIENT, answer=0.1)
+    async with Scripted(lambda _h: "silence") as gateway, Rig(gateway.port, limits=limits) as rig:
         answer = await rig.ask("CONNECT shop.test:443 HTTP/1.1")
         assert answer.startswith(b"HTTP/1.1 504 ")
         assert rig.refusal(answer).cause is Cause.TIMEOUT
@@ -217,7 +218,7 @@ async def test_a_body_that_ends_with_the_connection_arrives_whole():
     async with Closing(script) as gateway, Rig(gateway.port) as rig:
         reader, writer = await rig.connect()
         writer.write(rig.head(GET, "Host: shop.test"))
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), SECONDS)
         assert answer.endswith(body)
         await closed(writer)
     assert rig.meter.down_bytes == gateway.sent_bytes
@@ -241,7 +242,7 @@ async def test_strangers_are_not_served(authorization):
             if authorization:
                 lines.append(f"Proxy-Authorization: {authorization}")
             writer.write("\r\n".join((*lines, "", "")).encode())
-            assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 407 ")
+            assert (await asyncio.wait_for(reader.read(), SECONDS)).startswith(b"HTTP/1.1 407 ")
             await closed(writer)
     assert gateway.connections == 0
 
@@ -261,7 +262,7 @@ async def test_what_no_proxy_can_serve_is_refused(raw):
         reader, writer = await rig.connect()
         auth = f"Proxy-Authorization: {rig.relay.authorization(0)}\r\n\r\n".encode()
         writer.write(raw + auth)
-        assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 400 ")
+        assert (await asyncio.wait_for(reader.read(), SECONDS)).startswith(b"HTTP/1.1 400 ")
         await closed(writer)
     assert gateway.connections == 0
 
@@ -274,7 +275,7 @@ async def test_garbage_and_endless_heads_end_the_connection():
         ):
             reader, writer = await rig.connect()
             writer.write(raw)
-            assert b"HTTP/1.1 4" in await asyncio.wait_for(reader.read(), 5)
+            assert b"HTTP/1.1 4" in await asyncio.wait_for(reader.read(), SECONDS)
             await closed(writer)
 
 
@@ -282,7 +283,7 @@ async def test_pipelined_requests_are_refused_and_never_mixed():
     async with Scripted(lambda _head: "silence") as gateway, Rig(gateway.port) as rig:
         reader, writer = await rig.connect()
         writer.write(rig.head(GET, "Host: a") + rig.head(GET, "Host: a", lane=1))
-        assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 400 ")
+        assert (await asyncio.wait_for(reader.read(), SECONDS)).startswith(b"HTTP/1.1 400 ")
         await closed(writer)
         assert rig.relay.open_legs <= 1
 
@@ -315,7 +316,7 @@ async def test_hanging_up_a_lane_leaves_the_others_alone():
             await reader.readuntil(b"\r\n\r\n")
             ends.append((reader, writer))
         await rig.relay.hang_up(0)
-        assert await asyncio.wait_for(ends[0][0].read(), 5) == b""
+        assert await asyncio.wait_for(ends[0][0].read(), SECONDS) == b""
         assert rig.relay.open_legs == 1
         assert not ends[1][0].at_eof()
         held.set()
@@ -324,7 +325,7 @@ async def test_hanging_up_a_lane_leaves_the_others_alone():
 
 
 async def test_idle_connections_make_room_and_busy_ones_stay():
-    limits = RelayLimits(connect=2.0, answer=2.0, drain=0.2, tunnels=3)
+    limits = replace(PATIENT, tunnels=3)
 
     async def hold(reader, _writer):
         await reader.read()
@@ -343,7 +344,7 @@ async def test_idle_connections_make_room_and_busy_ones_stay():
             ends.append((reader, writer))
         await settled(lambda: rig.relay.open_legs == 3)
         assert not ends[0][0].at_eof()
-        assert await asyncio.wait_for(ends[1][0].read(), 5) == b""
+        assert await asyncio.wait_for(ends[1][0].read(), SECONDS) == b""
         rig.lanes.release(lane, "busy.test:443")
         for _, writer in ends:
             await closed(writer)

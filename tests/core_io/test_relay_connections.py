@@ -6,13 +6,13 @@ import socket
 import struct
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
 from support.gateways import Scripted, closed, ok, target
-from support.relays import Rig, read_answer, settled
+from support.relays import PATIENT, SECONDS, Rig, read_answer, settled
 
-from rf_core.io.relay import RelayLimits
 from rf_core.io.relay.dial import Address, Dialler
 from rf_core.io.relay.kernel import unread_bytes
 from rf_core.refusals import Cause
@@ -31,7 +31,9 @@ async def echo(reader, writer):
 async def tunnel_on(rig, line=CONNECT, *extra):
     reader, writer = await rig.connect()
     writer.write(rig.head(line, *extra))
-    assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).startswith(b"HTTP/1.1 200")
+    assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), SECONDS)).startswith(
+        b"HTTP/1.1 200"
+    )
     return reader, writer
 
 
@@ -99,7 +101,7 @@ async def test_a_gateway_and_a_target_may_be_ipv6():
                 assert answer.endswith(b"hello")
                 reader, writer = await tunnel_on(rig, "CONNECT [2001:db8::7]:443 HTTP/1.1")
                 writer.write(b"ping")
-                assert await asyncio.wait_for(reader.readexactly(4), 5) == b"ping"
+                assert await asyncio.wait_for(reader.readexactly(4), SECONDS) == b"ping"
                 await closed(writer)
                 await rig.relay.close()
                 assert [domain for _, domain in rig.meter.spends] == ["2001:db8::7"]
@@ -123,9 +125,9 @@ async def test_expect_is_between_client_and_target():
         reader, writer = await rig.connect()
         post = "POST http://shop.test/ HTTP/1.1"
         writer.write(rig.head(post, "Host: s", "Content-Length: 6", "Expect: 100-continue"))
-        assert b" 100 Continue" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        assert b" 100 Continue" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), SECONDS)
         writer.write(b"abcdef")
-        assert (await asyncio.wait_for(read_answer(reader), 5)).endswith(b"got it")
+        assert (await asyncio.wait_for(read_answer(reader), SECONDS)).endswith(b"got it")
         await closed(writer)
 
 
@@ -135,7 +137,7 @@ async def test_an_old_client_is_answered_in_its_own_version():
     async with Scripted(lambda _head: closing) as gateway, Rig(gateway.port) as rig:
         reader, writer = await rig.connect()
         writer.write(rig.head("GET http://shop.test/ HTTP/1.0", "Host: s"))
-        assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"hello")
+        assert (await asyncio.wait_for(reader.read(), SECONDS)).endswith(b"hello")
         await closed(writer)
     assert gateway.heads[0].startswith(b"GET http://shop.test/ HTTP/1.0\r\n")
 
@@ -144,7 +146,7 @@ async def test_a_client_that_wants_no_other_answer_gets_its_end():
     async with Scripted(lambda _head: ok()) as gateway, Rig(gateway.port) as rig:
         reader, writer = await rig.connect()
         writer.write(rig.head(GET, "Host: s", "Connection: close"))
-        assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"hello")
+        assert (await asyncio.wait_for(reader.read(), SECONDS)).endswith(b"hello")
         await closed(writer)
 
 
@@ -161,7 +163,7 @@ async def test_a_head_and_a_small_body_leave_in_one_piece():
         reader, writer = await rig.connect()
         for _ in range(2):
             writer.write(rig.head(*post) + b"abcdef")
-            await asyncio.wait_for(read_answer(reader), 5)
+            await asyncio.wait_for(read_answer(reader), SECONDS)
         await closed(writer)
     assert [piece[-10:] for piece in pieces] == [b"\r\n\r\nabcdef"] * 2
 
@@ -169,23 +171,38 @@ async def test_a_head_and_a_small_body_leave_in_one_piece():
 # Half-closed, slow, cut
 
 
+def time_is_up(upstream):
+    """As when its patience with a goodbye runs out; it is not waited for."""
+    upstream._timer.cancel()
+    upstream._expired()
+
+
 async def test_a_client_that_has_said_goodbye_still_gets_a_long_answer():
+    more = asyncio.Event()
+
     async def answer_at_leisure(reader, writer):
         await reader.read()
         for _ in range(8):
+            await more.wait()
+            more.clear()
             writer.write(b"x" * 1000)
-            await writer.drain()
-            await asyncio.sleep(0.1)
+        await more.wait()
 
-    limits = RelayLimits(connect=2.0, answer=0.3, drain=0.3)
     async with (
         target(answer_at_leisure) as address,
         Scripted(lambda _h: "tunnel", target=address) as gateway,
-        Rig(gateway.port, limits=limits) as rig,
+        Rig(gateway.port) as rig,
     ):
         reader, writer = await tunnel_on(rig)
+        (upstream,) = rig.relay._connections
         writer.write_eof()
-        assert len(await asyncio.wait_for(reader.read(), 5)) == 8_000
+        await settled(lambda: upstream._timer)
+        for _ in range(8):
+            more.set()
+            assert await asyncio.wait_for(reader.readexactly(1000), SECONDS) == b"x" * 1000
+            time_is_up(upstream)
+        time_is_up(upstream)
+        assert await asyncio.wait_for(reader.read(), SECONDS) == b"", "nothing moved any more"
         await closed(writer)
 
 
@@ -226,7 +243,7 @@ async def test_a_slow_client_is_waited_for_and_little_is_held_for_it(line):
         assert leg._transport.get_write_buffer_size() <= 512 * 1024
         assert rig.meter.down_bytes < LONG
         await reader.readuntil(b"\r\n\r\n")
-        body = await asyncio.wait_for(reader.readexactly(LONG), 20)
+        body = await asyncio.wait_for(reader.readexactly(LONG), SECONDS)
         assert body == b"z" * LONG
 
 
@@ -250,7 +267,7 @@ async def test_a_slow_gateway_is_waited_for_and_little_is_held_for_it(line):
         assert upstream.transport.get_write_buffer_size() <= 512 * 1024
         assert rig.meter.up_bytes < LONG
         go.set()
-        assert (await asyncio.wait_for(read_answer(reader), 20)).endswith(b"hello")
+        assert (await asyncio.wait_for(read_answer(reader), SECONDS)).endswith(b"hello")
         assert rig.meter.up_bytes > LONG
 
 
@@ -272,6 +289,17 @@ def test_the_kernel_tells_what_has_come_and_was_not_read():
     assert unread_bytes(None, 0) == 0
 
 
+async def stands_still(count, looks=20):
+    """Wait until some number has come to be the same so many times in a row."""
+    last = alike = 0
+    for _ in range(100 * SECONDS):
+        last, alike = count(), alike + 1 if count() == last else 0
+        if alike == looks:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("it never stands still")
+
+
 @pytest.mark.parametrize("line", [GET, CONNECT])
 async def test_what_had_come_when_a_transfer_is_cut_is_counted_though_nobody_read_it(line):
     """At its own end the gateway has sent a few MB more, which wait in its buffers."""
@@ -289,9 +317,9 @@ async def test_what_had_come_when_a_transfer_is_cut_is_counted_though_nobody_rea
     async with asked(pour_and_note, line) as (rig, _reader, _writer):
         (leg,) = rig.relay._legs
         await settled(leg._transport.get_write_buffer_size)
-        await asyncio.sleep(0.2)
-        read = rig.meter.down_bytes
         (upstream,) = rig.relay._connections
+        await stands_still(upstream.unread)
+        read = rig.meter.down_bytes
         waiting = upstream.unread()
         assert waiting > 0
         rig.relay.cut()
@@ -325,7 +353,7 @@ async def tunnel_buffer(rig, sizes):
 
 
 async def test_who_finds_no_room_waits_for_it_and_is_turned_away_when_too_many_do():
-    limits = RelayLimits(connect=2.0, answer=2.0, drain=0.2, tunnels=2)
+    limits = replace(PATIENT, tunnels=2)
     async with Scripted(lambda _h: "silence") as gateway, Rig(gateway.port, limits=limits) as rig:
         ends = []
         for number in range(4):
@@ -333,7 +361,7 @@ async def test_who_finds_no_room_waits_for_it_and_is_turned_away_when_too_many_d
             writer.write(rig.head(f"GET http://shop.test/{number} HTTP/1.1", "Host: s"))
             ends.append((reader, writer))
             await settled(lambda: rig.relay.open_legs >= min(3, len(ends)))
-        assert b" 503 " in await asyncio.wait_for(ends[3][0].read(), 5)
+        assert b" 503 " in await asyncio.wait_for(ends[3][0].read(), SECONDS)
         await settled(lambda: len(gateway.heads) == 2)
         await closed(ends[0][1])
         await settled(lambda: len(gateway.heads) == 3)
@@ -354,7 +382,7 @@ async def test_a_tunnel_that_is_granted_and_then_closed_is_found_by_lane_and_tar
         Rig(gateway.port) as rig,
     ):
         reader, writer = await tunnel_on(rig)
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), SECONDS) == b""
         await closed(writer)
         refusals = rig.relay.refusals
         assert refusals.take_untold(lane=1, target="shop.test:443") is None
@@ -371,9 +399,9 @@ async def test_a_tunnel_that_has_carried_an_answer_leaves_no_record():
     ):
         reader, writer = await tunnel_on(rig)
         writer.write(b"ping")
-        assert await asyncio.wait_for(reader.readexactly(4), 5) == b"ping"
+        assert await asyncio.wait_for(reader.readexactly(4), SECONDS) == b"ping"
         writer.write_eof()
-        await asyncio.wait_for(reader.read(), 5)
+        await asyncio.wait_for(reader.read(), SECONDS)
         await closed(writer)
         assert rig.relay.refusals.take_untold(lane=0, target="shop.test:443") is None
 
@@ -388,7 +416,7 @@ async def test_a_lane_that_is_hung_up_keeps_no_connection_to_the_gateway():
 
 
 async def test_connections_that_rest_are_few_whatever_the_number_of_credentials():
-    limits = RelayLimits(connect=2.0, answer=2.0, drain=0.2, tunnels=6)
+    limits = replace(PATIENT, tunnels=6)
     async with (
         Scripted(lambda _head: ok()) as gateway,
         Rig(gateway.port, lanes=12, limits=limits) as rig,
@@ -402,7 +430,7 @@ async def test_connections_that_rest_are_few_whatever_the_number_of_credentials(
 
 @pytest.mark.parametrize("line", [GET, CONNECT])
 async def test_what_does_not_move_for_long_is_ended_on_both_sides_and_counted(line):
-    limits = RelayLimits(connect=2.0, answer=5.0, drain=0.2, idle=0.05)
+    limits = replace(PATIENT, idle=0.05)
     async with Scripted(lambda _h: "silence") as gateway, Rig(gateway.port, limits=limits) as rig:
         reader, writer = await rig.connect()
         writer.write(rig.head(line, "Host: s"))
@@ -410,7 +438,7 @@ async def test_what_does_not_move_for_long_is_ended_on_both_sides_and_counted(li
         await asyncio.sleep(0.1)
         rig.relay._sweep()
         with suppress(ConnectionError):
-            assert await asyncio.wait_for(reader.read(), 5) == b""
+            assert await asyncio.wait_for(reader.read(), SECONDS) == b""
         await closed(writer)
         await settled(lambda: not rig.relay.open_legs and not rig.relay._connections)
         assert rig.meter.up_bytes == gateway.read_bytes
@@ -425,7 +453,7 @@ async def test_two_relays_in_one_process_know_nothing_of_each_other():
         assert (await one.ask(GET, "Host: s")).endswith(b"hello")
         reader, writer = await other.connect()
         writer.write(one.head(GET, "Host: s"))
-        assert b" 407 " in await asyncio.wait_for(reader.read(), 5)
+        assert b" 407 " in await asyncio.wait_for(reader.read(), SECONDS)
         await closed(writer)
         assert other.meter.wire_bytes == other.meter.exchanges == 0
 

@@ -4,7 +4,7 @@ import asyncio
 import base64
 
 import pytest
-from support.relays import QUICK
+from support.relays import PATIENT
 from support.sandboxes import proxies_of, settled_of
 from support.transfers import KINDS, Traveller, ipv6
 
@@ -29,7 +29,7 @@ async def relay(sandbox):
     host, port = sandbox.gateway
     lanes = Lanes(1)
     lanes.add([Credential(Proxy(host, port, user, Secret(password)), "premium")])
-    relay = Relay(lanes, Meter(), limits=QUICK)
+    relay = Relay(lanes, Meter(), limits=PATIENT)
     await relay.start()
     yield relay
     await relay.close()

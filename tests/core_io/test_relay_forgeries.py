@@ -1,10 +1,11 @@
 """A target on plain http can say whatever a gateway says: it is not believed of anybody else."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from support.gateways import Scripted, ok, refusal
-from support.relays import Rig, settled
+from support.relays import PATIENT, Rig, settled
 
 from rf_core.refusals import Cause
 
@@ -84,7 +85,8 @@ async def test_a_refusal_too_long_for_a_gateway_is_the_targets_and_paid():
 
 
 async def test_a_client_that_goes_while_the_gateway_is_asked_leaves_nothing_behind():
-    async with Scripted(lying(407, tunnels="silence")) as gateway, Rig(gateway.port) as rig:
+    gateway, limits = Scripted(lying(407, tunnels="silence")), replace(PATIENT, drain=0.1)
+    async with gateway, Rig(gateway.port, limits=limits) as rig:
         _reader, writer = await rig.connect()
         writer.write(rig.head(GET, "Host: shop.test"))
         await settled(lambda: rig.meter.probes == 1)

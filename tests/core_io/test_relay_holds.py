@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from support.gateways import Scripted, closed, ok, target
-from support.relays import Rig, settled
+from support.relays import SECONDS, Rig, settled
 
 from rf_sandbox.loops import new_loop
 
@@ -40,7 +40,7 @@ async def asked(rig, line=CONNECT):
 async def slow_client(rig):
     """A client with a tunnel that reads no more than the answer, until nothing moves."""
     reader, writer = await asked(rig)
-    await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), SECONDS)
     (upstream,) = rig.relay._connections
     await settled(lambda: not upstream.transport.is_reading())
     return reader, writer
@@ -62,8 +62,8 @@ async def test_where_it_pours_nothing_more_is_read_before_it_goes_on():
         assert await read_meanwhile(rig) == 0
         assert rig.meter.down_bytes < len(POURED)
         rig.relay.go_on()
-        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-        await asyncio.wait_for(reader.readexactly(len(POURED)), 5)
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), SECONDS)
+        await asyncio.wait_for(reader.readexactly(len(POURED)), SECONDS)
         await closed(writer)
 
 
@@ -75,7 +75,7 @@ async def ask_while_held(line):
         assert await read_meanwhile(rig) == 0
         assert rig.meter.down_bytes == 0
         rig.relay.go_on()
-        assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), SECONDS)
         await closed(writer)
 
 
@@ -95,7 +95,7 @@ async def test_a_connection_that_was_kept_reads_no_answer_before_the_others_do()
         await settled(lambda: gateway.sent_bytes > before)
         assert await read_meanwhile(rig) == 0
         rig.relay.go_on()
-        assert await asyncio.wait_for(reader.readuntil(b"hello"), 5)
+        assert await asyncio.wait_for(reader.readuntil(b"hello"), SECONDS)
         assert gateway.connections == 1
         await closed(writer)
 
@@ -107,11 +107,11 @@ async def test_a_client_that_catches_up_gets_what_was_read_and_no_more_before_it
         read = rig.meter.down_bytes
         passed = read - len(STANDS)
         assert 0 < passed < len(POURED)
-        await asyncio.wait_for(reader.readexactly(passed), 5)
+        await asyncio.wait_for(reader.readexactly(passed), SECONDS)
         assert await read_meanwhile(rig) == 0
         assert rig.meter.down_bytes == read
         rig.relay.go_on()
-        await asyncio.wait_for(reader.readexactly(len(POURED) - passed), 5)
+        await asyncio.wait_for(reader.readexactly(len(POURED) - passed), SECONDS)
         await closed(writer)
 
 
@@ -121,7 +121,7 @@ async def test_a_client_that_is_slow_is_not_read_for_because_the_others_go_on():
         rig.relay.hold()
         rig.relay.go_on()
         assert await read_meanwhile(rig) == 0
-        await asyncio.wait_for(reader.readexactly(len(POURED)), 5)
+        await asyncio.wait_for(reader.readexactly(len(POURED)), SECONDS)
         await closed(writer)
 
 
@@ -137,6 +137,6 @@ async def test_a_client_that_turns_slow_by_the_very_bytes_at_the_edge_stays_unre
             is_slow = not upstream.transport.is_reading()
         assert await read_meanwhile(rig) == 0
         rig.meter.limit_bytes = None
-        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-        await asyncio.wait_for(reader.readexactly(len(POURED)), 5)
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), SECONDS)
+        await asyncio.wait_for(reader.readexactly(len(POURED)), SECONDS)
         await closed(writer)

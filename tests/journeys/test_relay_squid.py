@@ -12,7 +12,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from support.relays import QUICK
+from support.relays import PATIENT
 from support.transfers import KINDS, Traveller
 
 from rf_core.io.relay import Relay
@@ -124,7 +124,7 @@ async def test_every_kind_of_transfer_differs_by_nothing(kind, squid, sandbox):
         lanes = Lanes(1)
         proxy = Proxy("127.0.0.1", pipe.port, "user", Secret("password"))
         lanes.add([Credential(proxy, "premium")])
-        relay = Relay(lanes, Meter(), limits=QUICK)
+        relay = Relay(lanes, Meter(), limits=PATIENT)
         await relay.start()
         token = relay.authorization(0).partition(" ")[2]
         user, password = base64.b64decode(token).decode().split(":")

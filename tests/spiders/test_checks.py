@@ -144,7 +144,7 @@ def run(folder, *args, env):
         env=env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 

@@ -16,6 +16,13 @@ from rf_sandbox.sandbox import Sandbox
 PAGES = 100
 MB = 1 << 20
 CRAWLING = """
+import asyncio, pathlib
+class Door:
+    came = 0
+    async def process_request(self, request, spider=None):
+        self.came += 1
+        while self.came > 30 and not pathlib.Path("door is open").exists():
+            await asyncio.sleep(0.05)
 class Crawling(scrapy.Spider):
     name = "crawling"
     async def start(self):
@@ -24,7 +31,9 @@ class Crawling(scrapy.Spider):
     def parse(self, response):
         yield {{"url": response.url}}
 """
+"""After 30 pages it waits until whoever tells it something is through with that."""
 SLOW = ADDON | {
+    "DOWNLOADER_MIDDLEWARES": {"spider_under_test.Door": 100},
     "CONCURRENT_REQUESTS": 4,
     "DOWNLOAD_DELAY": 0.05,
     "RANDOMIZE_DOWNLOAD_DELAY": False,
@@ -52,6 +61,7 @@ class Person:
     """Somebody at another terminal, who tells the crawl that runs something."""
 
     def __init__(self, folder, sandbox, script):
+        self._door = folder / "door is open"
         self._settings = load_settings(environ=environment(folder, sandbox))
         self._script = script
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
@@ -67,10 +77,16 @@ class Person:
     async def _run(self):
         async with Session(self._settings, holder="rf") as session:
             self.session = session
-            self.crawl = await self.seen(lambda report: report.requests > 8)
-            await self._script(self)
+            try:
+                self.crawl = await self.seen(lambda report: report.requests > 8)
+                await self._script(self)
+            finally:
+                self.open_door()
 
-    async def seen(self, holds, tries=600):
+    def open_door(self):
+        self._door.touch()
+
+    async def seen(self, holds, tries=1_800):
         """Wait until the crawl reports something."""
         for _ in range(tries):
             for report in await self.session.crawls():
@@ -80,12 +96,14 @@ class Person:
         raise AssertionError("the crawl never said so")
 
     async def tell(self, verb, limit=None):
-        self.said.append(await ask(self.session, self.crawl.id, verb, limit))
+        told = ask(self.session, self.crawl.id, verb, limit, patience_seconds=30)
+        self.said.append(await told)
         return self.said[-1]
 
 
 async def stands_still(person):
-    """Wait until two reports in a row have the same count."""
+    """Let it go on if it will, and wait until two reports in a row have the same count."""
+    person.open_door()
     before = await person.seen(lambda report: report.paused == "asked to")
     while True:
         after = await person.seen(lambda report, at=before.updated_at: report.updated_at > at)

@@ -308,7 +308,7 @@ def test_scrapys_own_commands_go_through_proxies_too(sandbox, tmp_path, command)
     done = subprocess.run(
         [sys.executable, "-m", "scrapy", command, *arguments],
         cwd=tmp_path, env=environment(tmp_path, sandbox), capture_output=True, text=True,
-        timeout=60, check=False,
+        timeout=240, check=False,
     )  # fmt: skip
     assert '"ip"' in done.stdout, done.stderr
     assert addresses_of(sandbox)

@@ -80,7 +80,7 @@ def test_an_unchanged_project_crawls_with_the_printed_environment(sandbox, tmp_p
         env=environment(tmp_path, sandbox),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -134,7 +134,7 @@ def test_several_crawlers_in_one_process_keep_their_counts_apart(sandbox, tmp_pa
         env=environment(tmp_path, sandbox),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     one, two = json.loads(done.stdout)

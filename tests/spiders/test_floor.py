@@ -19,7 +19,7 @@ class Fetch(scrapy.Spider):
     async def start(self):
         for n in range(400):
             if n == 40:
-                for _ in range(600):
+                for _ in range(1_800):
                     if pathlib.Path("go on").exists():
                         break
                     await asyncio.sleep(0.1)
@@ -29,7 +29,7 @@ class Fetch(scrapy.Spider):
         if self.seen == 40:
             pathlib.Path("rests").touch()
 """
-"""Rests after 40 pages until it is told to go on, a minute at most."""
+"""Rests after 40 pages until it is told to go on, three minutes at most."""
 
 
 @pytest.fixture

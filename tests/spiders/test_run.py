@@ -34,14 +34,14 @@ def test_a_crawl_under_rf_run_is_metered_once(tmp_path, sandbox, addon):
     run = [sys.executable, "-c", RUN]
     done = subprocess.run(
         [*run, "run", "--", sys.executable, RUNNER, *files],
-        cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False,
+        cwd=tmp_path, env=env, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     stats = json.loads(Path(files[2]).read_text())
     assert stats["response_received_count"] == 5
     settled_of(sandbox)
     listed = subprocess.run(
-        [*run, "crawls", "--json"], env=env, capture_output=True, text=True, timeout=60, check=True
+        [*run, "crawls", "--json"], env=env, capture_output=True, text=True, timeout=240, check=True
     )
     spent = {row["spider"]: row["wire_bytes"] for row in json.loads(listed.stdout)["crawls"]}
     name = f"run {Path(sys.executable).name}"

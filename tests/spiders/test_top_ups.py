@@ -9,10 +9,11 @@ from support.crawls import ADDON, crawl, environment, gateway_bytes
 from rf_sandbox.sandbox import Sandbox
 
 EMPTYING = """
-import asyncio, os, signal
+import asyncio, os, pathlib, signal
 class Emptying(scrapy.Spider):
     name = "emptying"
     async def start(self):
+        self.looking = asyncio.ensure_future(self.look())
         for n in range({pages}):
             meta = {{"rf_session": "one"}} if n % 5 == 0 else {{}}
             yield scrapy.Request("{site}/bytes/" + str(4_000 + n), meta=meta)
@@ -20,6 +21,12 @@ class Emptying(scrapy.Spider):
             await asyncio.sleep(0.1)
         if {interrupt}:
             os.kill(os.getpid(), signal.SIGINT)
+    async def look(self):
+        while not self.crawler.engine.paused:
+            await asyncio.sleep(0.1)
+        pathlib.Path("paused").touch()
+    def closed(self, reason):
+        self.looking.cancel()
     def parse(self, response):
         yield {{"url": response.url}}
 """
@@ -37,7 +44,7 @@ def emptying(sandbox, *, pages=40, interrupt=False):
     return EMPTYING.format(site=sandbox.site_https, pages=pages, interrupt=interrupt)
 
 
-def top_up_once_refused(sandbox, seconds=40):
+def top_up_once_refused(sandbox, seconds=200):
     """Top up as soon as the gateway has refused somebody."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -66,7 +73,7 @@ def test_a_crawl_goes_on_when_its_pool_is_topped_up(fast, tmp_path):
 def test_a_crawl_at_its_floor_goes_on_when_the_pool_is_topped_up(fast, tmp_path):
     floor, above = 1 << 30, 400_000
     fast.set_balance("premium", floor + above)
-    friend = threading.Thread(target=top_up_at, args=(fast, floor + 200_000))
+    friend = threading.Thread(target=top_up_once_paused, args=(fast, tmp_path / "paused"))
     friend.start()
     env = environment(tmp_path, fast, RF_CLOCK_SCALE="30")
     settings = PAUSE | {"RF_FLOOR": "1 GB"}
@@ -80,16 +87,14 @@ def test_a_crawl_at_its_floor_goes_on_when_the_pool_is_topped_up(fast, tmp_path)
     assert done.wire_bytes == gateway_bytes(fast)
 
 
-def top_up_at(sandbox, low, seconds=40):
-    """Top up when the pool has got that low and nothing moves any more."""
-    deadline, before = time.monotonic() + seconds, 0
+def top_up_once_paused(sandbox, sign, seconds=200):
+    """Top up when the crawl has left the sign that it is paused."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        left = sandbox.state()["balances_bytes"]["premium"]
-        if left == before and left < low:
+        if sign.exists():
             sandbox.top_up("premium", 10**7)
             return
-        before = left
-        time.sleep(0.5)
+        time.sleep(0.1)
 
 
 def test_a_crawl_that_begins_with_an_empty_pool_waits_for_it_too(fast, tmp_path):
@@ -97,7 +102,7 @@ def test_a_crawl_that_begins_with_an_empty_pool_waits_for_it_too(fast, tmp_path)
     fast.set_balance("premium", 0)
 
     def top_up_once_demo():
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 200
         while time.monotonic() < deadline:
             calls = fast.journal()["calls"]
             if any(call["path"] == "/api/v1/balance" for call in calls):
@@ -145,7 +150,7 @@ class Two(scrapy.Spider):
     env = environment(tmp_path, fast, RF_CLOCK_SCALE="30")
 
     def top_up_once_the_other_is_done():
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 200
         while time.monotonic() < deadline:
             asked = [one["target"] for one in fast.site_log()["requests"]]
             own = [target for target in asked if int(target.rpartition("/")[2]) % 2 == 0]

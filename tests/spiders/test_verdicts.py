@@ -35,7 +35,7 @@ class Matrix(scrapy.Spider):
 
 # A lane for each case: one that was reset on a connection kept alive would be replayed unseen.
 SETTINGS = ADDON | {
-    "CONCURRENT_REQUESTS": 100, "DOWNLOAD_TIMEOUT": 4, "RF_LIVE_PROXIES": 100, "RF_QUANTITY": 400,
+    "CONCURRENT_REQUESTS": 100, "RF_LIVE_PROXIES": 100, "RF_QUANTITY": 400,
     "DOWNLOAD_FAIL_ON_DATALOSS": True,
 }  # fmt: skip
 

@@ -45,7 +45,7 @@ class Between:
     def settle(self) -> None:
         """Wait until everybody who was let in is gone."""
         for thread in self._threads[1:]:
-            thread.join(20)
+            thread.join(60)
             assert not thread.is_alive(), "a connection is still open"
 
     def _start(self, work, *arguments) -> None:
@@ -61,13 +61,13 @@ class Between:
             self._start(self._carry, client)
 
     def _carry(self, client: socket.socket) -> None:
-        with client, socket.create_connection(self._address, timeout=20) as server:
+        with client, socket.create_connection(self._address, timeout=60) as server:
             ends = selectors.DefaultSelector()
             ends.register(client, selectors.EVENT_READ, server)
             ends.register(server, selectors.EVENT_READ, client)
             with ends:
                 while ends.get_map():
-                    for key, _ in ends.select(20):
+                    for key, _ in ends.select(60):
                         if not self._pass_on(ends, key.fileobj, key.data, key.fileobj is client):
                             return
 

@@ -79,7 +79,7 @@ def environment(folder: Path, sandbox=None, **extra: str) -> dict[str, str]:
     return env | extra
 
 
-def crawl(folder: Path, spider: str, settings: dict, env: dict[str, str], seconds=60) -> Outcome:
+def crawl(folder: Path, spider: str, settings: dict, env: dict[str, str], seconds=240) -> Outcome:
     """Run a spider's source to its end, within a bound."""
     (folder / "spider.py").write_text("import scrapy\n" + textwrap.dedent(spider))
     base = {"TELNETCONSOLE_ENABLED": False, "LOG_LEVEL": "DEBUG", "ROBOTSTXT_OBEY": False}

@@ -25,7 +25,7 @@ class RememberingProxy:
 
     def __exit__(self, *_error: object) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=60)
         self._listener.close()
 
     def _serve(self) -> None:
@@ -35,7 +35,7 @@ class RememberingProxy:
             except OSError:
                 return
             with connection:
-                connection.settimeout(10)
+                connection.settimeout(60)
                 self._answer(connection)
 
     def _answer(self, connection: socket.socket) -> None:

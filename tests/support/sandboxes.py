@@ -20,7 +20,7 @@ class TurnedClock:
 def api_of(sandbox, key: str | None = None) -> httpx.Client:
     """A client of its API."""
     headers = {"Authorization": f"Bearer {key or sandbox.key}"}
-    return httpx.Client(base_url=sandbox.api, headers=headers, trust_env=False, timeout=20)
+    return httpx.Client(base_url=sandbox.api, headers=headers, trust_env=False, timeout=60)
 
 
 def proxies_of(sandbox, quantity: int = 1, **order: object) -> list[tuple[str, str]]:
@@ -31,7 +31,7 @@ def proxies_of(sandbox, quantity: int = 1, **order: object) -> list[tuple[str, s
     return [(entry["username"], entry["password"]) for entry in answer.json()["proxies"]]
 
 
-def settled_of(sandbox, seconds: float = 5.0) -> list[dict]:
+def settled_of(sandbox, seconds: float = 60.0) -> list[dict]:
     """Wait until no exchange is alive; return them all."""
     deadline = time.monotonic() + seconds
     while True:

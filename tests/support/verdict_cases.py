@@ -147,7 +147,10 @@ def _target(scheme: str) -> list[Case]:
         case("402", _status(402), outcome=402),
         case("truncated", {"kind": "truncate", "bytes": 50}, verdicts=(TROUBLE,), retries=1),
         case("reset", {"kind": "reset", "bytes": 350}, verdicts=(TROUBLE,), retries=1),
-        case("silent", {"kind": "hang"}, verdicts=("network_timeout",), retries=1),
+        case(
+            "silent", {"kind": "hang"}, verdicts=("network_timeout",), retries=1,
+            meta={"download_timeout": 8},
+        ),
     ]  # fmt: skip
 
 

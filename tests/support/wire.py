@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-TIMEOUT = 10.0
+TIMEOUT = 60.0
 
 
 @dataclass

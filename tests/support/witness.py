@@ -26,14 +26,14 @@ class Witness:
 
     def __enter__(self):
         self._thread.start()
-        assert self._ready.wait(5)
+        assert self._ready.wait(60)
         self._sandbox._servers.world.gateway_port = self._port
         return self
 
     def __exit__(self, *_exc):
         self._sandbox._servers.world.gateway_port = self._gateway[1]
         self._loop.call_soon_threadsafe(self._stopped.set)
-        self._thread.join(5)
+        self._thread.join(60)
 
     def _run(self):
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
