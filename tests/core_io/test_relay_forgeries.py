@@ -72,6 +72,21 @@ async def test_a_gateway_that_gives_no_clear_answer_makes_nobody_believe_anythin
         assert (record.status, record.cause) == (407, Cause.OTHER)
 
 
+async def test_an_error_of_the_gateways_own_says_nothing_of_a_target():
+    """Asked at a bad moment: were its plain 407s believed of the target, they would be lost."""
+    words = [refusal(502), refusal(407)]
+
+    def script(head):
+        return words.pop(0) if head.startswith(b"CONNECT ") else refusal(407)
+
+    async with Scripted(script) as gateway, Rig(gateway.port) as rig:
+        record = rig.refusal(await rig.ask(GET, "Host: shop.test"))
+        assert (record.status, record.cause) == (407, Cause.OTHER)
+        record = rig.refusal(await rig.ask(GET, "Host: shop.test"))
+        assert (record.status, record.cause) == (407, Cause.AUTH)
+        assert rig.meter.probes == 2
+
+
 async def test_a_refusal_too_long_for_a_gateway_is_the_targets_and_paid():
     """Else a target could send any amount past the budget."""
     body = b"x" * 300_000

@@ -1,11 +1,18 @@
-"""Files of media pipelines: fetched whole, counted to the byte, from where their page was."""
+"""Files and images of media pipelines: whole, counted to the byte, from where their page was."""
 
 import hashlib
 import json
 
 import httpx
 import pytest
-from support.crawls import ADDON, crawl, environment, every_handler, gateway_bytes
+from support.crawls import (
+    ADDON,
+    crawl,
+    environment,
+    every_handler,
+    gateway_bytes,
+    static_proxy,
+)  # fmt: skip
 
 PICTURES = """
 import rf_scrapy
@@ -66,4 +73,61 @@ def test_files_arrive_whole_and_from_where_they_were_asked_for(sandbox, tmp_path
         expected = country if follows or is_page else "any"
         assert by_exit[one["client"]].split("-")[2] == expected, one["target"]
     assert done.wire_bytes == gateway_bytes(sandbox)
+    assert done.stats["rf/requests/direct"] == 0
+
+
+IMAGES = """
+import scrapy
+from scrapy.http.request import NO_CALLBACK
+from scrapy.pipelines.images import ImagesPipeline
+
+class Asked(ImagesPipeline):
+    def get_media_requests(self, item, info):
+        for url in item["image_urls"]:
+            yield scrapy.Request(url, meta=dict(item["meta"]), callback=NO_CALLBACK)
+
+class Images(scrapy.Spider):
+    name = "images"
+    custom_settings = {{
+        "ITEM_PIPELINES": {{Asked: 1}}, "IMAGES_STORE": "{store}",
+        "IMAGES_THUMBS": {{"small": (8, 8)}}, "MEDIA_ALLOW_REDIRECTS": True,
+    }}
+
+    async def start(self):
+        for n in range(1, 13):
+            yield scrapy.Request("{site}/items/" + str(n), meta={meta!r}, cb_kwargs={{"n": n}})
+
+    def parse(self, response, n):
+        url = response.urljoin(response.css("img::attr(src)").get())
+        yield {{"n": n, "image_urls": [url], "meta": {meta!r}}}
+"""
+
+
+def images_in(folder):
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*.jpg")
+    }
+
+
+@every_handler
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_images_and_thumbnails_are_those_of_one_static_credential(
+    sandbox, tmp_path, handler, scheme
+):
+    site = sandbox.site_http if scheme == "http" else sandbox.site_https
+    static = IMAGES.format(site=site, store="static", meta={"proxy": static_proxy(sandbox)})
+    without = crawl(tmp_path, static, handler, environment(tmp_path))
+    assert without.stats["file_status_count/downloaded"] == 12, without.log
+    before = gateway_bytes(sandbox)
+    ours = IMAGES.format(site=site, store="ours", meta={"rf_session": "one"})
+    done = crawl(tmp_path, ours, ADDON | handler, environment(tmp_path, sandbox))
+    assert done.stats["file_status_count/downloaded"] == 12, done.log
+    assert images_in(tmp_path / "ours") == images_in(tmp_path / "static")
+    assert len(images_in(tmp_path / "ours")) == 24
+    assert done.wire_bytes == gateway_bytes(sandbox) - before
+    causes = {name: done.stats[f"rf/cause/{name}"] for name in ("page", "media")}
+    assert min(causes.values()) > 12 * 700
+    by_name = {row["username"] for row in sandbox.traffic()["traffic"] if "-s-" in row["username"]}
+    assert len(by_name) == 1, "pages and pictures came from one exit"
     assert done.stats["rf/requests/direct"] == 0

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _Value = TypeVar("_Value")
 
+_ERRORS_OF_ITS_OWN: Final = 500
 _ANSWER_SECONDS: Final = 10.0
 _BELIEVED_SECONDS: Final = 60.0
 _REMEMBERED: Final = 1_024
@@ -43,6 +44,11 @@ class Word:
     def refuses(self) -> bool:
         """Whether it is the gateway that will not carry this, or that says nothing clear."""
         return self.cause in OF_ALL_TARGETS or self.cause in {Cause.LIMITED, Cause.HUNG_UP}
+
+    @property
+    def denies(self) -> bool:
+        """Whether it knows the credential: an error of its own says nothing of that."""
+        return not self.refuses and self.status < _ERRORS_OF_ITS_OWN
 
 
 class _Probe(GatewaySocket):
@@ -124,7 +130,7 @@ class Probes:
         word = await asyncio.shield(task)
         if word.cause in {Cause.AUTH, Cause.DEMO}:
             _remember(self._dead, handle, word)
-        elif not word.refuses:
+        elif word.denies:
             until = asyncio.get_running_loop().time() + _BELIEVED_SECONDS
             _remember(self._liars, target, until)
         return word
