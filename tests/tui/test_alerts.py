@@ -4,12 +4,9 @@ import asyncio
 import json
 import re
 import time
-from functools import partial
 
-import pytest
 from support import snapshots
 from support.crawls import environment
-from support.invoking import invoke
 from support.snapshots import NOW, Still
 
 from rf_core.alert import Alert
@@ -17,29 +14,10 @@ from rf_core.io import alert_book, records
 from rf_core.io.configuration import load_settings
 from rf_core.io.session import Session
 from rf_core.units import GIGABYTE
-from rf_sandbox.sandbox import Sandbox
 from rf_tui.app import MonitorApp
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.cli.json_keys import JSON_KEYS
 from rf_tui.widgets.canvas import Canvas
-
-
-@pytest.fixture(scope="module")
-def servers():
-    with Sandbox(seed=3) as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(servers):
-    servers.reset()
-    return servers
-
-
-@pytest.fixture
-def rf(tmp_path, sandbox, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return partial(invoke, tmp_path, sandbox)
 
 
 def profile_with(tmp_path, text):

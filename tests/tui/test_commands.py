@@ -4,29 +4,14 @@ import json
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
 from support.crawls import environment
-from support.invoking import RUN, invoke
+from support.invoking import RUN
 
-from rf_sandbox.sandbox import Sandbox
 from rf_tui.cli.exit_codes import MEANINGS, ExitCode
 from rf_tui.cli.main import COMMANDS
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox(seed=3) as running:
-        yield running
-
-
-@pytest.fixture
-def rf(tmp_path, sandbox, monkeypatch):
-    """Run `rf` as a user who has pasted what the sandbox printed, without a terminal."""
-    monkeypatch.chdir(tmp_path)
-    return partial(invoke, tmp_path, sandbox)
 
 
 @pytest.fixture

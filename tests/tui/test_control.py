@@ -7,12 +7,10 @@ import socket
 import threading
 import time
 from dataclasses import replace
-from functools import partial
 
 import pytest
 from support import snapshots
 from support.crawls import environment
-from support.invoking import invoke
 from support.snapshots import NOW, Still
 
 from rf_core.control import Answer
@@ -20,24 +18,11 @@ from rf_core.io import control
 from rf_core.io.configuration import load_settings
 from rf_core.io.session import Session
 from rf_core.snapshot import CrawlReport
-from rf_sandbox.sandbox import Sandbox
 from rf_tui.app import MonitorApp
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.cli.json_keys import JSON_KEYS
 from rf_tui.screens.control import ControlScreen
 from rf_tui.widgets.canvas import Canvas
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox(seed=3) as running:
-        yield running
-
-
-@pytest.fixture
-def rf(tmp_path, sandbox, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return partial(invoke, tmp_path, sandbox)
 
 
 class Listener:

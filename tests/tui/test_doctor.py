@@ -28,18 +28,6 @@ def both(request):
         yield running
 
 
-@pytest.fixture(scope="module")
-def servers():
-    with Sandbox(seed=5) as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(servers):
-    servers.reset()
-    return servers
-
-
 @pytest.fixture
 def doctor(tmp_path, sandbox, monkeypatch):
     monkeypatch.chdir(tmp_path)

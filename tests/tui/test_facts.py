@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from time import time as clock
 from unittest.mock import patch
 
@@ -23,31 +22,12 @@ from rf_core.io.configuration import load_settings
 from rf_core.io.session import Session
 from rf_core.snapshot import CauseSpend, CrawlReport, DomainSpend
 from rf_core.units import GIGABYTE
-from rf_sandbox.sandbox import Sandbox
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.cli.json_keys import JSON_KEYS
 from rf_tui.cli.main import COMMANDS
 
 FACTS = ("me", "pools", "balance", "usage", "limits", "crawls")
 ASKING = ("me", "pools", "balance", "usage")
-
-
-@pytest.fixture(scope="module")
-def servers():
-    with Sandbox(seed=3) as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(servers):
-    servers.reset()
-    return servers
-
-
-@pytest.fixture
-def rf(tmp_path, sandbox, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return partial(invoke, tmp_path, sandbox)
 
 
 def calls(sandbox):

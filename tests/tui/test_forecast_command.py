@@ -4,39 +4,18 @@ import asyncio
 import json
 import os
 import time
-from functools import partial
 
 import pytest
 from support.crawls import environment
-from support.invoking import invoke
 
 from rf_core.io import records
 from rf_core.io.configuration import load_settings
 from rf_core.io.session import Session
 from rf_core.snapshot import CrawlReport
 from rf_core.units import GIGABYTE
-from rf_sandbox.sandbox import Sandbox
 from rf_tui.cli.json_keys import JSON_KEYS
 
 RATE = 400_000
-
-
-@pytest.fixture(scope="module")
-def servers():
-    with Sandbox(seed=3) as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(servers):
-    servers.reset()
-    return servers
-
-
-@pytest.fixture
-def rf(tmp_path, sandbox, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return partial(invoke, tmp_path, sandbox)
 
 
 def watched(folder, sandbox, *, seconds=400):

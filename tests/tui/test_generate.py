@@ -17,22 +17,9 @@ from support.crawls import environment
 from support.invoking import RUN, invoke
 
 from rf_core.models import MAX_QUANTITY
-from rf_sandbox.sandbox import Sandbox
 from rf_sandbox.switches import of_profile
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.cli.json_keys import JSON_KEYS
-
-
-@pytest.fixture(scope="module")
-def servers():
-    with Sandbox(seed=29) as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(servers):
-    servers.reset()
-    return servers
 
 
 @pytest.fixture

@@ -22,25 +22,12 @@ from support.crawls import environment, gateway_bytes
 from support.invoking import RUN, invoke
 from support.sandboxes import settled_of
 
-from rf_sandbox.sandbox import Sandbox
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.cli.json_keys import JSON_KEYS
 
 FETCH = "import sys, urllib.request as u; print(*(u.urlopen(x).read() for x in sys.argv[1:]))"
 SHOW = "import json, os; print(json.dumps(dict(os.environ)))"
 SECONDS = 20
-
-
-@pytest.fixture(scope="module")
-def servers():
-    with Sandbox(seed=4) as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(servers):
-    servers.reset()
-    return servers
 
 
 @pytest.fixture

@@ -3,11 +3,9 @@
 import json
 import sqlite3
 from dataclasses import replace
-from functools import partial
 
 import pytest
 from support import snapshots
-from support.invoking import invoke
 from support.snapshots import NOW
 
 from rf_core.io.recordings import Recorder, Recording
@@ -123,13 +121,6 @@ async def test_keys_move_in_the_recording_even_while_it_stands_still(recording):
 def sandbox():
     with Sandbox(seed=4) as running:
         yield running
-
-
-@pytest.fixture
-def rf(tmp_path, sandbox, monkeypatch):
-    """Run `rf` with the sandbox's account."""
-    monkeypatch.chdir(tmp_path)
-    return partial(invoke, tmp_path, sandbox)
 
 
 def test_a_line_for_each_frame(rf, path):
