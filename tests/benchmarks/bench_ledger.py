@@ -4,17 +4,19 @@ Thirty days of twenty crawls a day, a hundred domains each, on https with retrie
 """
 
 import asyncio
+import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
+from bench_guard import best as guard_microseconds
 from scrapy import Request
 from scrapy.http import Response
 from scrapy.utils.httpobj import urlparse_cached
 
 from rf_core.accounts import Statements, cause_totals
-from rf_core.allowance import Allowance
 from rf_core.caps import Cap
 from rf_core.causes import SpendCause
 from rf_core.io import records, spending
@@ -37,17 +39,17 @@ SCRAPY_MICROSECONDS = 1_500
 
 
 def spend(number: int, grown: int) -> DomainSpend:
-    """One domain: each time more pages, each tenth time more of everything else."""
-    other = (grown + number) // 10
-    return DomainSpend(
-        "premium", f"shop-{number:04}.somewhere.example", grown, 9 * grown, grown,
-        (
-            CauseSpend("page", grown - 3 * other, 9 * grown - 3 * other, grown - other),
-            CauseSpend("retry", other, other, other),
-            CauseSpend("redirect", other, other, 0),
-            CauseSpend("tunnel", other, other, other),
-        ),
-    )  # fmt: skip
+    """One domain: a request each time, each tenth time a retry, each tenth time a redirect."""
+    retries, redirects = (grown + number) // 10, (grown + number + 5) // 10
+    pages = grown - retries - redirects
+    causes = (
+        CauseSpend("page", 500 * pages, 9_000 * pages, pages),
+        CauseSpend("retry", 500 * retries, 900 * retries, retries),
+        CauseSpend("redirect", 500 * redirects, 400 * redirects, redirects),
+        CauseSpend("tunnel", 800 * retries, 3_000 * retries, retries),
+    )
+    up, down = sum(one.up_bytes for one in causes), sum(one.down_bytes for one in causes)
+    return DomainSpend("premium", f"shop-{number:04}.somewhere.example", up, down, grown, causes)
 
 
 def report(crawl: str, at: float, grown: int) -> CrawlReport:
@@ -109,13 +111,10 @@ async def ledger() -> float:
 class Bench:
     """Requests in tunnels, so many at once, told apart or only counted."""
 
-    def __init__(self, *, told_apart: bool, guarded: bool) -> None:
+    def __init__(self, *, told_apart: bool) -> None:
         self.meter = Meter()
         self.causes = Causes(self.meter) if told_apart else None
-        self.guard = Allowance(self.meter, Cap(1 << 40)) if guarded else None
         self.counts = Counter()
-        if self.guard:
-            self.guard.begin("premium")
 
     def go(self, requests: list[Request]) -> None:
         """Let them all leave, move and land."""
@@ -126,9 +125,6 @@ class Bench:
                 flight = Flight(
                     "shop.example:443", 0.0, handle, "premium", lane, None, "shop.example"
                 )
-                if self.guard:
-                    self.guard.ask("page shop.example")
-                    flight.reserved = self.guard.reserve("page shop.example")
                 if self.causes:
                     self.causes.began(request, flight, self.counts)
                 tally = Tally(self.meter, "premium", "shop.example", (handle, flight.target))
@@ -138,21 +134,18 @@ class Bench:
                     tally.down(9_000)
                 flights.append((request, flight))
             for request, flight in flights:
-                if self.guard:
-                    self.guard.settle(flight.reserved)
-                    self.guard.learn("page shop.example", 27_000)
                 if self.causes:
                     self.causes.answered(request, Response(request.url, status=200), flight)
 
 
-def microseconds(**how: bool) -> float:
+def microseconds(*, told_apart: bool) -> float:
     """What one takes of the processor, the best of several rounds."""
     best = float("inf")
     for _ in range(ROUNDS):
         requests = [Request(f"https://shop.example/{n}") for n in range(REQUESTS)]
         for request in requests:
             urlparse_cached(request)
-        bench = Bench(**how)
+        bench = Bench(told_apart=told_apart)
         began = time.process_time()
         bench.go(requests)
         best = min(best, time.process_time() - began)
@@ -181,10 +174,10 @@ def stated() -> float:
 async def main() -> None:
     """Print it all."""
     written = (await ledger() + stated()) / A_SECOND
-    bare = microseconds(told_apart=False, guarded=False)
+    bare = microseconds(told_apart=False)
     answer = min(_answer_microseconds() for _ in range(ROUNDS))
-    apart = microseconds(told_apart=True, guarded=False) - bare - answer
-    guarded = microseconds(told_apart=False, guarded=True) - bare
+    apart = microseconds(told_apart=True) - bare - answer
+    guarded = await guard_microseconds(Cap(2 << 30)) - await guard_microseconds(None)
     whole = apart + guarded + written
     print(f"of each request: attribution {apart:.1f} µs, guard {guarded:.1f} µs,")
     print(f"ledger {written:.1f} µs ({A_SECOND} requests a second to {DOMAINS} domains, all grown)")
