@@ -7,7 +7,7 @@ known who answered, bytes wait in a :class:`Tally`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, MutableSequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -32,6 +32,7 @@ class Meter:
         billed_bytes: Billed bytes, both ways, of all pools and domains.
         limit_bytes: Where they must end, or ask: `at_limit` is called with the bytes that reach it.
         end_bytes: Where they must end as far as is known; from nine tenths on little is read ahead.
+        cells: The first says what is billed, as far as that is limited, to whoever outlives us.
         channels: Where requests are under way whose causes are known to somebody.
     """
 
@@ -45,12 +46,16 @@ class Meter:
     limit_bytes: int | None = None
     end_bytes: int | None = None
     at_limit: Callable[[], None] | None = None
+    cells: MutableSequence[int] | memoryview = field(default_factory=lambda: [0])
     channels: dict[ChannelName, Channel] = field(default_factory=dict)
 
     def bill(self, count: int) -> None:
         """Add bytes that a pool pays for; at the limit somebody is told, each time anew."""
-        self.billed_bytes += count
-        if self.limit_bytes is not None and self.billed_bytes >= self.limit_bytes and self.at_limit:
+        self.billed_bytes = billed = self.billed_bytes + count
+        if self.limit_bytes is None:
+            return
+        self.cells[0] = billed
+        if billed >= self.limit_bytes and self.at_limit:
             self.at_limit()
 
     def spend(self, pool: str, domain: str) -> Spend:

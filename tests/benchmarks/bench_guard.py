@@ -25,7 +25,7 @@ async def made(folder, cap):
     session = SimpleNamespace(
         key="key",
         state=state,
-        clock=SimpleNamespace(wall=time.time),
+        clock=SimpleNamespace(wall=time.time, boot_id=lambda: "boot"),
         settings=SimpleNamespace(prices=()),
     )
     meter = Meter()

@@ -8,7 +8,9 @@ meter rounds and is late. Time is virtual.
 import asyncio
 import sqlite3
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 from support.virtual_time import run
@@ -27,7 +29,8 @@ from rf_core.units import BALANCE_QUANTUM
 from rf_core.verdicts import What
 
 KEY, POOL = "key", "premium"
-BEGAN = 1_800_000_000.0
+BEGAN = 1_700_000_000.0
+"""Before any file that is made meanwhile."""
 USUAL_BUFFER = 128 << 10
 """What the kernel may have taken in where the relay leaves that to it, on a usual way."""
 GLANCE_SECONDS = 1.0
@@ -101,12 +104,13 @@ class World:
         self.live_at_cut = 0
         self.allowed_past = 0
         self.begun_beyond = 0
-        self.lost = 0
         self.living = []
         self.started = 0
         self.topped_up = 0
         self.reasons = []
-        self.state = SimpleNamespace(run=self._run, read=self._run)
+        self.folder = TemporaryDirectory()
+        path = Path(self.folder.name) / "state.db"
+        self.state = SimpleNamespace(run=self._run, read=self._run, path=path)
 
     def _above(self):
         usual = sum(low + high for low, high in self.plan.sizes) // (2 * len(self.plan.sizes))
@@ -142,7 +146,7 @@ class World:
         return SimpleNamespace(
             key=KEY,
             state=self.state,
-            clock=SimpleNamespace(wall=self.now, sleep=asyncio.sleep, boot_id=str),
+            clock=SimpleNamespace(wall=self.now, sleep=asyncio.sleep, boot_id=lambda: "boot"),
             settings=SimpleNamespace(prices=()),
             client=SimpleNamespace(balance=self.balance, skew_seconds=0.0),
             lease=yes,
@@ -168,6 +172,7 @@ class World:
                 self.topped_up += 1
                 self.paid += self._above()
         self.connection.close()
+        self.folder.cleanup()
 
     def start(self):
         self.started += 1
@@ -205,7 +210,7 @@ class World:
     @property
     def left(self):
         """What part of the nearer cap is left, beyond what nobody can help."""
-        return (-self.beyond - self.lost - self.hidden) / self.whole
+        return (-self.beyond - self.hidden) / self.whole
 
     @property
     def whole(self):
@@ -296,13 +301,11 @@ class Process:
         )  # fmt: skip
 
     def kill(self):
-        """No goodbye: what it has drawn stays drawn, what it had not reported nobody knows."""
-        rows = self.world.connection.execute(
-            "SELECT until FROM draws WHERE crawl = ?1 UNION SELECT until FROM claims "
-            "WHERE crawl = ?1",
-            (self.name,),
-        ).fetchall()
-        self.world.lost += max((until - self.meter.billed_bytes for (until,) in rows), default=0)
+        """No goodbye: what it has spent is found where the kernel keeps it."""
+        self.meter.cells = [0]
+        if self.guard._count is not None:
+            self.guard._count.let_go()
+            self.guard._count = None
         self.main.cancel()
         for transfer in self.live:
             transfer.cancel()

@@ -1,12 +1,16 @@
 """Crawls that share a pool and its floor, against a model of the provider; chance decides all."""
 
 import sqlite3
+from pathlib import Path
 
 from rf_core.io import floors, records
+from rf_core.io.counts import Counts
 from rf_core.io.schema import MIGRATIONS
 from rf_core.snapshot import CrawlReport, DomainSpend
 from rf_core.units import BALANCE_QUANTUM
 
+NOBODY = Counts(Path("nowhere"), "")
+"""Nothing is known of those who died."""
 POOL, KEY = "premium", "key"
 LATE_SECONDS = 8
 LONGEST_STEP = 5
@@ -79,7 +83,7 @@ class World:
         given = floors.claim(
             self.connection, KEY, POOL, crawl.name, floor_bytes=self.floor,
             spent_bytes=crawl.spent, under_way=0, need=need, is_idle=False,
-            holding_bytes=crawl.until, now=self.now,
+            holding_bytes=crawl.until, counts=NOBODY, now=self.now,
         )  # fmt: skip
         before = crawl.spent
         if self.chance.random() < 0.3:

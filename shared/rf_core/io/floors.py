@@ -14,10 +14,13 @@ from typing import Final
 from rf_core.errors import ResiFactoryError, StateError
 from rf_core.floor import left_bytes
 from rf_core.io import answers, records
+from rf_core.io.counts import Counts
 from rf_core.io.session import Session
 from rf_core.purse import Draw, Drawn, block_of, draw
 
 _READ_SECONDS: Final = 20.0
+_LATE_SECONDS: Final = 3.0
+"""Who lives has claimed anew by then."""
 _ALIVE_SECONDS: Final = 15.0
 """A crawl renews its claim each second; after this long it is dead, and gives nothing back."""
 _UNSEEN_SECONDS: Final = 3_600.0
@@ -32,13 +35,16 @@ class Floor:
         drawn: The last answer.
     """
 
-    def __init__(self, session: Session, pool: str, crawl: str, floor_bytes: int) -> None:
+    def __init__(
+        self, session: Session, pool: str, crawl: str, floor_bytes: int, counts: Counts
+    ) -> None:
         self.until_bytes = 0
         self.drawn = Drawn(0, 0, may_grow=False)
         self._session = session
         self._pool = pool
         self._crawl = crawl
         self._floor = floor_bytes
+        self._counts = counts
         self._reading: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -74,6 +80,7 @@ class Floor:
             need=need,
             is_idle=is_idle,
             holding_bytes=self.until_bytes,
+            counts=self._counts,
             now=self._session.clock.wall(),
         )
         self.until_bytes = spent_bytes + self.drawn.count
@@ -105,6 +112,7 @@ def claim(
     need: int,
     is_idle: bool,
     holding_bytes: int,
+    counts: Counts,
     now: float,
 ) -> Drawn:
     """Renew a crawl's claim; return how much it may spend from now on.
@@ -129,13 +137,16 @@ def claim(
         "DELETE FROM claims WHERE key = ? AND pool = ? AND at < ?",
         (key, pool, now - _UNSEEN_SECONDS),
     )
-    others = [
-        Draw(max(0, until - spent.get(holder, 0)), 0, is_open=now - at <= _ALIVE_SECONDS)
-        for holder, until, at in connection.execute(
-            "SELECT crawl, until, at FROM claims WHERE key = ? AND pool = ? AND crawl <> ?",
-            (key, pool, crawl),
-        )
-    ]
+    others = []
+    for holder, claimed, at in connection.execute(
+        "SELECT crawl, until, at FROM claims WHERE key = ? AND pool = ? AND crawl <> ?",
+        (key, pool, crawl),
+    ).fetchall():
+        # What a dead one had claimed and not spent is there for the others.
+        last = counts.last(holder) if now - at > _LATE_SECONDS else None
+        until = claimed if last is None else min(claimed, last.billed_bytes)
+        unseen = max(0, until - spent.get(holder, 0))
+        others.append(Draw(unseen, 0, is_open=last is None and now - at <= _ALIVE_SECONDS))
     block = 0 if is_idle else block_of(max(0, left), 1)
     given = draw(left, 0, others, under_way=under_way, need=need, block=block)
     connection.execute(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from rf_core.allowance import Allowance
 from rf_core.budget import Leave
 from rf_core.caps import Cap, Tariff
 from rf_core.errors import StateError
+from rf_core.io.counts import Count, Counts
 from rf_core.io.floors import Floor
 from rf_core.io.purses import Begun, Name, Purse
 from rf_core.meter import Meter
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _GLANCE_SECONDS: Final = 0.2
+_KEPT_SECONDS: Final = 86_400.0
 _PATIENCE_GLANCES: Final = 150
 """How long what is on its way is held at the edge while others may give something back: 30 s."""
 
@@ -58,6 +59,7 @@ class Guard(Allowance):
         self._tasks: set[asyncio.Task[None]] = set()
         self._drawing: asyncio.Task[None] | None = None
         self._at_edge: asyncio.Task[None] | None = None
+        self._count: Count | None = None
 
     def price(self, session: Session) -> None:
         """Find out what a byte costs, before anything is spent.
@@ -77,11 +79,18 @@ class Guard(Allowance):
         self.begin(pool)
         self.meter.at_limit = self._at_limit
         begun = Begun(0, 0)
+        if not self.floor_bytes and self.cap is None:
+            return begun
+        counts = Counts(session.state.path.parent, session.clock.boot_id())
+        counts.tidy(session.clock.wall() - _KEPT_SECONDS)
+        self._count = counts.of(crawl)
+        self._count.open()
+        self.meter.cells = self._count.cells
         if self.floor_bytes:
-            self._floor = Floor(session, pool, crawl, self.floor_bytes)
+            self._floor = Floor(session, pool, crawl, self.floor_bytes, counts)
             await self._floor.open()
         if self.cap is not None:
-            self._purse = Purse(session, name, crawl)
+            self._purse = Purse(session, name, crawl, counts)
             begun = await self._purse.open()
         await self.renew()
         return begun
@@ -134,6 +143,12 @@ class Guard(Allowance):
         )
         self.was_claimed(floor.until_bytes, floor.drawn)
 
+    def set_edge(self) -> None:
+        """See how far the crawl may go, and note for whoever may outlive it what it has spent."""
+        super().set_edge()
+        if self._count is not None:
+            self._count.note(self.spent, self.meter.billed_bytes, self.rate)
+
     async def close(self, *, is_done: bool = False) -> None:
         """Say what was spent, and give back the rest. Repeatable.
 
@@ -144,11 +159,20 @@ class Guard(Allowance):
             task.cancel()
         purse, self._purse = self._purse, None
         if purse is not None:
-            # What cannot be given back stays spent: the safe side.
-            with contextlib.suppress(StateError):
+            # What cannot be given back is found by our count, or stays spent: the safe side.
+            try:
                 await purse.close(self.spent, is_done=is_done)
+            except StateError:
+                self._stop_counting(keeps=True)
         if self._floor is not None:
             await self._floor.close()
+        self._stop_counting(keeps=False)
+
+    def _stop_counting(self, *, keeps: bool) -> None:
+        count, self._count = self._count, None
+        if count is not None:
+            self.meter.cells = [0]
+            count.let_go() if keeps else count.close()
 
     @property
     def keeps_floor(self) -> bool:

@@ -6,6 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Final
 
+from rf_core.io.counts import Counts
 from rf_core.io.session import Session
 from rf_core.purse import Draw, Drawn, block_of, draw
 
@@ -13,6 +14,8 @@ _ALIVE_SECONDS: Final = 15.0
 """A process renews its draw each second; after this long it is not counted on any more."""
 _CONTINUED_SECONDS: Final = 86_400.0
 """A crawl that was killed is gone on with so long, when nothing else tells what belongs to it."""
+_LATE_SECONDS: Final = 3.0
+"""Who lives has drawn anew by then."""
 _ENDED: Final = ""
 OWN_BUDGET: Final = "own "
 """Begins the name of a budget that nobody else can know of."""
@@ -55,13 +58,14 @@ class Purse:
         drawn: The last answer.
     """
 
-    def __init__(self, session: Session, name: Name, crawl: str) -> None:
+    def __init__(self, session: Session, name: Name, crawl: str, counts: Counts) -> None:
         self.until = 0
         self.limit = 0
         self.drawn = Drawn(0, 0, may_grow=True)
         self._session = session
         self._name = name
         self._crawl = crawl
+        self._counts = counts
 
     async def open(self) -> Begun:
         """Join those who draw from it, or begin it.
@@ -71,7 +75,13 @@ class Purse:
         """
         session, name = self._session, self._name
         return await session.state.run(
-            begin, session.key, name.text, self._crawl, is_kept=name.is_kept, now=self._now()
+            begin,
+            session.key,
+            name.text,
+            self._crawl,
+            counts=self._counts,
+            is_kept=name.is_kept,
+            now=self._now(),
         )
 
     async def draw(
@@ -99,6 +109,7 @@ class Purse:
             need=need,
             rate=rate,
             holding=self.until,
+            counts=self._counts,
             now=self._now(),
         )
         self.until = spent + self.drawn.count
@@ -139,9 +150,17 @@ class Purse:
 
 
 def begin(
-    connection: sqlite3.Connection, key: str, name: str, crawl: str, *, is_kept: bool, now: float
+    connection: sqlite3.Connection,
+    key: str,
+    name: str,
+    crawl: str,
+    *,
+    counts: Counts,
+    is_kept: bool,
+    now: float,
 ) -> Begun:
     """Join a budget. One that nobody is at work on, or was killed at lately, begins anew."""
+    _give_back(connection, key, name, counts, before=now)
     rows = connection.execute(
         "SELECT crawl, until, at, ended FROM draws WHERE key = ? AND budget = ?", (key, name)
     ).fetchall()
@@ -176,6 +195,7 @@ def take(
     need: int,
     rate: int,
     holding: int,
+    counts: Counts,
     now: float,
 ) -> tuple[int, Drawn]:
     """Draw; return the limit as it stands, and how much may be spent from now on.
@@ -185,6 +205,7 @@ def take(
         holding: Where the last block ends. The process may spend up to there until it has this
             answer: if that is further, what others see of it stays there once more.
     """
+    _give_back(connection, key, name, counts, before=now - _LATE_SECONDS)
     others = [
         Draw(until, before, is_open=not ended and now - at <= _ALIVE_SECONDS)
         for until, before, at, ended in connection.execute(
@@ -202,6 +223,29 @@ def take(
     until = max(spent + drawn.count, holding)
     _put(connection, key, name, crawl, until=until, spent=spent, at=now)
     return limit, drawn
+
+
+def _give_back(
+    connection: sqlite3.Connection, key: str, name: str, counts: Counts, *, before: float
+) -> None:
+    """What crawls that died had drawn and not spent is there for the others.
+
+    Args:
+        before: Who has said something since lives.
+    """
+    silent = connection.execute(
+        "SELECT crawl, until, spent FROM draws "
+        "WHERE key = ? AND budget = ? AND NOT ended AND spent < until AND at <= ?",
+        (key, name, before),
+    ).fetchall()
+    for crawl, until, spent in silent:
+        last = counts.last(crawl)
+        if last is not None:
+            really = min(until, max(spent, last.spent))
+            connection.execute(
+                "UPDATE draws SET until = ?, spent = ? WHERE key = ? AND budget = ? AND crawl = ?",
+                (really, really, key, name, crawl),
+            )
 
 
 def put_lowered(
