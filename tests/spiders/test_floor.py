@@ -105,3 +105,14 @@ def test_a_pool_that_is_below_already_is_left_alone(sandbox, tmp_path, pool):
     assert done.stats["finish_reason"] == "rf_floor_reached"
     assert pool() == FLOOR + 3 * MB
     assert sandbox.state()["site"]["requests"] == 0
+
+
+def test_a_top_up_is_seen_by_a_crawl_that_begins_right_after_it(sandbox, tmp_path, pool):
+    sandbox.set_balance("premium", FLOOR)
+    env, floor = environment(tmp_path, sandbox), ADDON | {"RF_FLOOR": "1 GB"}
+    before = crawl(tmp_path, pages(sandbox, 5, 1_000), floor, env)
+    assert before.stats["finish_reason"] == "rf_floor_reached", before.log
+    sandbox.top_up("premium", 8 * MB)
+    after = crawl(tmp_path, pages(sandbox, 5, 1_000), floor, env)
+    assert after.stats["finish_reason"] == "finished", after.log
+    assert pool() == FLOOR + 8 * MB - gateway_bytes(sandbox)

@@ -19,6 +19,7 @@ from rf_core.io.session import Session
 from rf_core.purse import Draw, Drawn, block_of, draw
 
 _READ_SECONDS: Final = 20.0
+_NEAR_BYTES: Final = 16 * 1024 * 1024
 _LATE_SECONDS: Final = 3.0
 """Who lives has claimed anew by then."""
 _ALIVE_SECONDS: Final = 15.0
@@ -48,12 +49,17 @@ class Floor:
         self._reading: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Read the balance.
+        """Read the balance; near the floor anew, for it may just have been topped up.
 
         Raises:
             ResiFactoryError: it cannot be read: without it there is no floor.
         """
-        await answers.balances(self._session, _ALIVE_SECONDS)
+        session = self._session
+        began = session.clock.wall()
+        await answers.balances(session, _ALIVE_SECONDS)
+        left = await session.state.read(above, session.key, self._pool, self._floor, now=began)
+        if left < _NEAR_BYTES:
+            await answers.balances(session, max(0.0, session.clock.wall() - began))
 
     async def renew(self, spent_bytes: int, *, under_way: int, need: int, is_idle: bool) -> None:
         """Claim anew, by what everybody has spent by now.
@@ -121,9 +127,6 @@ def claim(
         holding_bytes: Where its last claim ends. The crawl may spend up to there until it has this
             answer: if that is further, the claim that others see stays there once more.
     """
-    readings = records.get_history(connection, key).get(pool, [])
-    if not readings:
-        return Drawn(0, 0, may_grow=False)
     spent = dict(
         connection.execute(
             "SELECT crawl, SUM(up + down) FROM spends WHERE pool = ? GROUP BY crawl", (pool,)
@@ -131,8 +134,7 @@ def claim(
     )
     # What this crawl has spent since its last report is known here, and nowhere else.
     unreported = spent_bytes - spent.get(crawl, 0)
-    spent_in_all = records.spent_by_pool(connection, key).get(pool, 0) + unreported
-    left = left_bytes(readings, spent_in_all, now) - floor_bytes
+    left = above(connection, key, pool, floor_bytes, unreported=unreported, now=now)
     connection.execute(
         "DELETE FROM claims WHERE key = ? AND pool = ? AND at < ?",
         (key, pool, now - _UNSEEN_SECONDS),
@@ -154,6 +156,27 @@ def claim(
         (key, pool, crawl, max(spent_bytes + given.count, holding_bytes), now),
     )
     return given
+
+
+def above(
+    connection: sqlite3.Connection,
+    key: str,
+    pool: str,
+    floor_bytes: int,
+    *,
+    unreported: int = 0,
+    now: float,
+) -> int:
+    """What a pool has above a floor at least; 0 when nobody has read its balance.
+
+    Args:
+        unreported: Bytes that are spent and not in the ledger.
+    """
+    readings = records.get_history(connection, key).get(pool, [])
+    if not readings:
+        return 0
+    spent_bytes = records.spent_by_pool(connection, key).get(pool, 0) + unreported
+    return left_bytes(readings, spent_bytes, now) - floor_bytes
 
 
 def drop(connection: sqlite3.Connection, key: str, pool: str, crawl: str) -> None:
