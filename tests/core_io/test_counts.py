@@ -133,6 +133,20 @@ def test_who_dies_while_another_is_at_work_is_noticed_in_a_few_seconds(connectio
     assert draw(connection, counts, "second", now=103.0).left == MB
 
 
+def test_what_was_killed_is_over_with_whoever_has_gone_on_with_it(connection, counts):
+    first = counts.of("first")
+    first.open()
+    begin(connection, counts, "first")
+    draw(connection, counts, "first", spent=50_000)
+    first.let_go()
+    begin(connection, counts, "second", now=101.0)
+    purses.end(
+        connection, KEY, NAME, "second", spent=20_000, counts=counts, is_done=False, now=102.0
+    )
+    begun = purses.begin(connection, KEY, NAME, "third", counts=counts, is_kept=False, now=103.0)
+    assert begun.spent == 0, "a new crawl has a new budget"
+
+
 def test_a_count_can_give_back_no_more_than_was_drawn_nor_less_than_was_said(connection, counts):
     first = counts.of("first")
     first.open()

@@ -141,6 +141,7 @@ class Purse:
             self._name.text,
             self._crawl,
             spent=spent,
+            counts=self._counts,
             is_done=is_done and self._name.ends,
             now=self._now(),
         )
@@ -267,26 +268,34 @@ def end(
     crawl: str,
     *,
     spent: int,
+    counts: Counts,
     is_done: bool,
     now: float,
 ) -> None:
     """Keep what was really spent; forget all of it with the last one of a job that is done.
 
-    Those that were killed have been gone on with by then: their blocks stay spent.
+    Those that were killed have been gone on with by then.
     """
-    connection.execute(
-        "UPDATE draws SET spent = until, ended = 1 WHERE key = ? AND budget = ? AND at < ?",
-        (key, name, now - _ALIVE_SECONDS),
-    )
+    _give_back(connection, key, name, counts, before=now)
+    at_work = connection.execute(
+        "SELECT crawl, at FROM draws WHERE key = ? AND budget = ? AND NOT ended", (key, name)
+    ).fetchall()
+    for other, at in at_work:
+        if at < now - _ALIVE_SECONDS or (other != crawl and counts.last(other) is not None):
+            connection.execute(
+                "UPDATE draws SET spent = until, ended = 1 "
+                "WHERE key = ? AND budget = ? AND crawl = ?",
+                (key, name, other),
+            )
     connection.execute(
         "UPDATE draws SET until = ?, spent = ?, ended = 1 "
         "WHERE key = ? AND budget = ? AND crawl = ?",
         (spent, spent, key, name, crawl),
     )
-    at_work = connection.execute(
+    anybody = connection.execute(
         "SELECT 1 FROM draws WHERE key = ? AND budget = ? AND NOT ended", (key, name)
     ).fetchone()
-    if is_done and at_work is None:
+    if is_done and anybody is None:
         _forget(connection, key, name)
 
 
