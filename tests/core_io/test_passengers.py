@@ -14,6 +14,7 @@ from rf_core.io.relay.riders import Denied, Ride
 from rf_core.meter import Meter
 from rf_core.models import Batch, Proxy
 from rf_core.redaction import Secret
+from rf_core.refusals import Cause, Refusal
 
 GET = "GET http://shop.test/x HTTP/1.1"
 TARGET = "shop.test:80"
@@ -168,6 +169,22 @@ async def test_a_request_waits_for_what_is_under_way_to_leave_it_room():
     riders.leave(rides[0], TARGET, 500)
     assert isinstance(await asyncio.wait_for(waiting, SECONDS), Ride)
     assert told == []
+
+
+async def test_what_is_refused_while_a_request_waits_for_room_does_not_carry_it():
+    riders, _told = passengers(Office(), budget_bytes=100_000, live=2)
+    rides = [await riders.board("rf", TARGET) for _ in range(8)]
+    waiting = asyncio.ensure_future(riders.board("rf", TARGET))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    refused = {ride.handle for ride in rides}
+    for ride in rides[:2]:
+        riders.refused(ride, Refusal(1, 0, ride.handle, TARGET, 407, Cause.AUTH))
+    for ride in rides:
+        riders.leave(ride, TARGET, None)
+    ride = await asyncio.wait_for(waiting, SECONDS)
+    assert isinstance(ride, Ride)
+    assert ride.handle not in refused
 
 
 async def test_a_spent_budget_ends_it_for_all_that_wait():

@@ -118,6 +118,7 @@ class Passengers:
         self._one_order = asyncio.Lock()
         self._vain_orders = 0
         self._was_refused = False
+        self._refused: set[str] = set()
         self._freed = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -143,14 +144,16 @@ class Passengers:
     async def board(self, user: str, target: str) -> Ride | Denied:
         """Find a credential for a request, once the budget has room for it."""
         domain = domain_of(target) or target
-        try:
-            credential = await self._credential(user)
-        except ResiFactoryError as error:
-            return Denied(502, _one_line(error.message))
-        if credential is None:
-            return self._denied()
-        if not await self._has_room(domain):
-            return self._denied()
+        while True:
+            try:
+                credential = await self._credential(user)
+            except ResiFactoryError as error:
+                return Denied(502, _one_line(error.message))
+            if credential is None or not await self._has_room(domain):
+                return self._denied()
+            # Some are refused while another one waits for room.
+            if credential.handle not in self._refused:
+                break
         ride = Ride(0, credential.handle, credential, self._terms.rotate)
         self._reserved[ride] = self.guard.reserve(domain)
         self._meter.spend(credential.pool, domain).requests += 1
@@ -172,6 +175,7 @@ class Passengers:
         if refusal.cause not in _OF_THE_CREDENTIAL:
             return False
         self._was_refused = True
+        self._refused.add(ride.handle)
         self.carousel.refuse(ride.handle)
         self.sessions.lose(ride.handle)
         return True
