@@ -76,7 +76,9 @@ class Count:
         try:
             self._descriptor = os.open(self._path, _NEW, 0o600)
             _lock(self._descriptor)
-            os.ftruncate(self._descriptor, _SIZE)
+            # Written, not only made so long: on a full disk that fails here, and the first byte
+            # that is counted does not end the process by a signal.
+            os.write(self._descriptor, bytes(_SIZE))
             self._map = mmap.mmap(self._descriptor, _SIZE)
         except OSError:  # a disk that is full, or cannot do that
             self.close()
