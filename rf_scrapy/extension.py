@@ -171,6 +171,7 @@ class CrawlReporter:
         await crawl.close()
 
     async def _tick(self) -> None:
+        is_said = False
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             self._crawl.sweep()
@@ -184,8 +185,11 @@ class CrawlReporter:
                     logger.error("%s Without it RF_FLOOR cannot be kept: the crawl ends.", error)
                     self._crawl.stop("rf_floor_reached")
                     return
-                logger.warning("%s The crawl goes on; the monitor does not see it.", error)
-                return
+                if not is_said:
+                    logger.warning("%s The crawl goes on; the monitor does not see it.", error)
+                is_said = True
+            else:
+                is_said = False
 
 
 def closing_line(crawl: Crawl) -> str:

@@ -24,6 +24,7 @@ class Telemetry:
         self._crawl = crawl
         self._host = socket.gethostname()
         self._statements = Statements(crawl.meter)
+        self._renewals = 0
         self._samples: list[tuple[float, int]] = []
 
     async def publish(self, *, finished: bool = False) -> None:
@@ -34,6 +35,12 @@ class Telemetry:
         if (crawl.settings.telemetry or crawl.guard.keeps_floor) and session is not None:
             await session.publish(self.report(finished=finished))
             self._statements.kept()
+            if self._renewals != session.state.renewals:
+                # Another file is in the place of state.db: it knows nothing of what was kept.
+                self._renewals = session.state.renewals
+                self._statements = Statements(crawl.meter)
+                await session.publish(self.report(finished=finished))
+                self._statements.kept()
 
     def report(self, *, finished: bool = False) -> CrawlReport:
         """Say where this crawl stands; of its domains, those that have changed."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from rf_core.errors import ResiFactoryError
+from rf_core.errors import ResiFactoryError, StateError
 from rf_core.io.configuration import load_settings
 from rf_core.prices import Price
 from rf_core.redaction import printable
@@ -29,6 +29,9 @@ State = Literal["reading", "well", "warning", "error"]
 
 MARKS: Final[dict[State, str]] = {"reading": "…", "well": "●", "warning": "!", "error": "✗"}
 """How an account is, by a sign and not by its colour alone."""
+
+_AGAIN_SECONDS: Final = 2.0
+"""After so long an account whose `state.db` could not be used is tried again."""
 
 
 class Account:
@@ -53,6 +56,7 @@ class Account:
         self._live: LiveSource | None = None
         self._why: ResiFactoryError | None = None
         self._tried_at = 0.0
+        self._read: Settings | None = None
         self._opening = asyncio.Lock()
         self.prices: tuple[Price, ...] = ()
         self.hands: Hands | None = None
@@ -67,9 +71,13 @@ class Account:
         return f"<Account {self._session or 'not open'}>"
 
     async def snapshot(self) -> Snapshot:
-        """Return what is known, or why nothing is."""
-        if self._live is None and self._why is None:
-            await self._open()
+        """Return what is known, or why nothing is.
+
+        What this machine is to blame for may have passed: that is tried again by itself. Settings
+        are read again when a person says so: to find a key, they may run a command.
+        """
+        if self._live is None and (self._why is None or self._is_to_be_tried()):
+            await self._open(self._read)
         return await self._live.snapshot() if self._live else self._closed()
 
     async def refresh(self) -> Snapshot:
@@ -85,19 +93,23 @@ class Account:
             if session is not None:
                 await session.aclose()
 
-    async def _open(self) -> None:
+    def _is_to_be_tried(self) -> bool:
+        passed = time.time() - self._tried_at
+        return isinstance(self._why, StateError) and not 0 <= passed < _AGAIN_SECONDS
+
+    async def _open(self, known: Settings | None = None) -> None:
         async with self._opening:
             if self._live is not None:
                 return
-            self._tried_at = time.time()
             try:
-                settings = self._settings()
+                settings = self._read = known or self._settings()
                 open_session = await asyncio.to_thread(_loaded)
                 opened = await open_session(
                     settings, patience_seconds=self._patience_seconds, ring=self.ring
                 )
             except ResiFactoryError as error:
                 self._why = error
+                self._tried_at = time.time()
                 return
             self._why = None
             self.prices = settings.prices
@@ -105,7 +117,8 @@ class Account:
 
     def _closed(self) -> Snapshot:
         why = self._why or ResiFactoryError("It is closed.")
-        way_out = f"{why.way_out} Then press r.".strip()
+        then = "It is tried again by itself." if isinstance(why, StateError) else "Then press r."
+        way_out = f"{why.way_out} {then}".strip()
         finding = Finding("error", "not_open", why.message, way_out, self._tried_at)
         return Snapshot(time.time(), findings=(finding,))
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import click
 
+from rf_core.errors import StateError
 from rf_core.io.alarms import Alarms
-from rf_core.io.recordings import MOST_BYTES, Recorder, Recording
+from rf_core.io.recorder import MOST_BYTES, Recorder
+from rf_core.io.recordings import Recording
 from rf_core.io.session import Session
 from rf_core.io.sources import LiveSource
 from rf_core.units import format_bytes, format_seconds
@@ -57,6 +59,7 @@ def record(
 
     Every second of the last hour is kept, every ten seconds of the last day, every minute of thirty
     days. A recording holds no key and no password. Alerts ring and are told as in the monitor.
+    A full disk is waited for; a file that is moved away ends there, and a new one begins.
     """
 
     async def work(session: Session) -> int:
@@ -78,16 +81,26 @@ async def _record(
             loop.add_signal_handler(ending, stopped.set)
     began = time.monotonic()
     frames = 0
+    trouble = ""
     while not stopped.is_set():
-        frames += recorder.write(await source.snapshot())
+        snapshot = await source.snapshot()
+        before, trouble = trouble, ""
+        try:
+            frames += recorder.write(snapshot)
+        except StateError as error:
+            trouble = str(error)
+        if trouble != before:
+            click.echo(f"rf: {trouble or 'It records again.'}", err=True)
         passed = time.monotonic() - began
         if seconds is not None and passed >= seconds:
             break
         with contextlib.suppress(TimeoutError):
             # Ticks keep their beat, whatever a look takes.
             await asyncio.wait_for(stopped.wait(), interval - passed % interval)
-    size = format_bytes(recorder.path.stat().st_size)
-    click.echo(f"{frames:,} frames, {size} in {recorder.path}", err=True)
+    size = recorder.path.stat().st_size if recorder.path.exists() else 0
+    click.echo(f"{frames:,} frames, {format_bytes(size)} in {recorder.path}", err=True)
+    if trouble:
+        return ExitCode.FAILED
     return ExitCode.INTERRUPTED if stopped.is_set() else ExitCode.DONE
 
 

@@ -109,6 +109,16 @@ FINDINGS: Final[Mapping[str, tuple[Severity, str, str]]] = {
         "The API says that this key ends in {about}, ours is {key}.",
         "Check which key is set.",
     ),
+    "state_renewed": (
+        "warning",
+        "{about} was deleted or replaced under way; the one that is there now is in use.",
+        "Running crawls book all of theirs again; to have the rest back, stop everything first.",
+    ),
+    "state_newer": (
+        "warning",
+        "A newer version of this program has changed {about}.",
+        "Start this one again, in the newer version: it may not understand all of it.",
+    ),
     "cache_unusable": (
         "warning",
         "{detail}",

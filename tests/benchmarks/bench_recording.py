@@ -17,7 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from support import snapshots
 from support.snapshots import NOW
 
-from rf_core.io.recordings import Recorder, Recording
+from rf_core.io.recorder import Recorder
+from rf_core.io.recordings import Recording
 
 DAYS = 30
 STEP = 60

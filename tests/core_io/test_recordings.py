@@ -14,7 +14,9 @@ from support import snapshots
 from support.snapshots import NOW
 
 from rf_core.errors import StateError
-from rf_core.io.recordings import APPLICATION_ID, Recorder, Recording
+from rf_core.io.recorder import Recorder
+from rf_core.io.recording_file import APPLICATION_ID
+from rf_core.io.recordings import Recording
 from rf_core.recording import KEPT_SECONDS, THINNED
 
 TESTS = Path(__file__).parents[1]

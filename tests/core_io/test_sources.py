@@ -505,3 +505,53 @@ async def test_a_crawl_may_tell_only_the_domains_that_have_changed(sandbox, moni
     later = DomainSpend("premium", "b.example", 10, 20, 2)
     await source._session.publish(crawl(clock, domains=(later,)))
     assert (await look(source)).crawls[0].domains == (a, later)
+
+
+async def test_a_state_that_is_deleted_under_way_is_filled_again_and_that_is_said(
+    sandbox, monitors
+):
+    clock = ManualClock(1_800_000_000.0)
+    source = await monitors(sandbox.api, sandbox.key, clock)
+    before = await look(source)
+    source._session.state.path.unlink()
+    await look(source)
+    after = await look(source)
+    assert codes(after) == ["state_renewed"]
+    assert [pool.id for pool in after.pools] == [pool.id for pool in before.pools]
+    assert after.balance_at is not None
+    assert after.calls
+    clock.advance(601)
+    assert "state_renewed" not in codes(await look(source))
+
+
+async def test_what_can_be_read_is_shown_while_nothing_can_be_written(sandbox, monitors):
+    clock = ManualClock(1_800_000_000.0)
+    source = await monitors(sandbox.api, sandbox.key, clock, alarms=None)
+    await look(source)
+    state = source._session.state
+    report = CrawlReport("a", "books", "shop", 1, HOST, "premium", clock.wall(), clock.wall())
+    await source._session.publish(report)
+
+    async def may_write(answer):
+        for connection in (state._open.thorough, state._open.swift):
+            connection.execute(f"PRAGMA query_only = {int(not answer)}")
+
+    await may_write(False)
+    clock.advance(60)
+    for _ in range(3):
+        shown = await source.snapshot()
+        await settle(source)
+        assert [crawl.spider for crawl in shown.crawls] == ["books"]
+    assert "state_unusable" in codes(shown), "said at each look, not at every other"
+    assert "state_unusable" in codes(await source.snapshot())
+    await may_write(True)
+    await look(source)
+    await look(source)
+    assert "state_unusable" not in codes(await look(source))
+
+
+async def test_a_newer_version_that_lifts_the_state_under_way_is_said(sandbox, monitors):
+    source = await monitors(sandbox.api, sandbox.key)
+    await look(source)
+    await source._session.state.run(lambda c: c.execute("PRAGMA user_version = 999"))
+    assert codes(await look(source)) == ["state_newer"]

@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
+from support.crawls import ADDON, crawl, environment, gateway_bytes
 from support.expeditions import by_spider, gateway_by_domain, side_by_side
 from support.invoking import invoke
 
@@ -84,3 +85,40 @@ def test_what_cannot_be_meant_is_refused_in_a_sentence(rf, tmp_path):
     done = rf("ledger")
     assert done.returncode == ExitCode.USAGE
     assert "[[profiles.NAME.prices]]" in done.stderr
+
+
+LOSES_THE_STATE = """
+import os, pathlib
+
+class Fetch(scrapy.Spider):
+    name = "fetch"
+
+    async def start(self):
+        for url in {first!r}:
+            yield scrapy.Request(url, dont_filter=True)
+        yield scrapy.Request({second!r}, self.lose, dont_filter=True, priority=-1)
+
+    def lose(self, response):
+        pathlib.Path(os.environ["RF_STATE_DIR"], "state.db").unlink()
+        yield {{"url": response.url}}
+        for url in {third!r}:
+            yield scrapy.Request(url, dont_filter=True)
+
+    def parse(self, response):
+        yield {{"url": response.url}}
+"""
+
+
+def test_a_ledger_that_is_deleted_under_way_has_all_of_the_crawl_again(rf, sandbox, tmp_path):
+    source = LOSES_THE_STATE.format(
+        first=[f"{sandbox.site_http}/bytes/5000?n={n}" for n in range(8)],
+        second=f"{sandbox.site_http}/slow/2000",  # a report comes due meanwhile
+        third=[f"{sandbox.site_https}/bytes/3000?n={n}" for n in range(4)],
+    )
+    outcome = crawl(
+        tmp_path, source, ADDON | {"CONCURRENT_REQUESTS": 4}, environment(tmp_path, sandbox)
+    )
+    assert outcome.stats["item_scraped_count"] == 13
+    whole = json.loads(rf("ledger", "--json").stdout)
+    assert whole["total_bytes"] == gateway_bytes(sandbox) == outcome.stats["rf/spent_bytes"]
+    assert "Traceback" not in outcome.log

@@ -96,7 +96,7 @@ class Terminal:
             if len(self.sent) == sent:
                 return
 
-    def wait_for(self, pattern, seconds=20.0):
+    def wait_for(self, pattern, seconds=60.0):
         """Read until the screen shows it, and the rest of the picture with it."""
         deadline = time.monotonic() + seconds
         while not (found := re.search(pattern, self.text)):
@@ -106,7 +106,7 @@ class Terminal:
         self.settle()
         return found
 
-    def end(self, seconds=20.0):
+    def end(self, seconds=60.0):
         """Read until it has ended; return its exit code."""
         deadline = time.monotonic() + seconds
         while self._process.poll() is None:

@@ -9,7 +9,8 @@ from support import snapshots
 from support.generates import CANARY, Api
 from support.snapshots import NOW, Still
 
-from rf_core.io.recordings import Recorder, Recording
+from rf_core.io.recorder import Recorder
+from rf_core.io.recordings import Recording
 from rf_tui.app import MonitorApp
 from rf_tui.keys import GENERATOR_KEYS
 from rf_tui.replay import Replay

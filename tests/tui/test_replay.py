@@ -8,7 +8,8 @@ import pytest
 from support import snapshots
 from support.snapshots import NOW
 
-from rf_core.io.recordings import Recorder, Recording
+from rf_core.io.recorder import Recorder
+from rf_core.io.recordings import Recording
 from rf_sandbox.sandbox import Sandbox
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.keys import REPLAY_KEYS

@@ -11,7 +11,8 @@ from support.generates import CANARY as PASSWORD
 from support.generates import Api
 from support.snapshots import NOW, Still
 
-from rf_core.io.recordings import Recorder, Recording
+from rf_core.io.recorder import Recorder
+from rf_core.io.recordings import Recording
 from rf_core.models import Order
 from rf_core.snapshot import Finding
 from rf_sandbox.sandbox import Sandbox

@@ -1,5 +1,6 @@
 """Whatever is wrong is one sentence and a way out, and both are on the screen."""
 
+import os
 import sqlite3
 
 import pytest
@@ -72,7 +73,7 @@ async def test_a_database_of_a_newer_version_is_said_and_left_alone(sandbox, tmp
     database.close()
     text = await shown(profile("one"))
     assert "newer version" in text
-    assert "Then press r." in text
+    assert "tried again by itself" in text
     with sqlite3.connect(tmp_path / "state" / FILE_NAME) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (999,)
     database.close()
@@ -92,9 +93,26 @@ async def test_a_state_folder_that_is_gone_under_way_is_said_over_the_last_pictu
 async def test_a_folder_that_others_may_write_to_is_refused_with_a_way_out(sandbox, tmp_path):
     (tmp_path / "state").mkdir()
     (tmp_path / "state").chmod(0o777)
-    text = await shown(profile("one"))
+    account = profile("one", patience_seconds=10.0)
+    text = await shown(account)
     assert "✗" in text
-    assert "Then press r." in text
+    assert "tried again by itself" in text
+    (tmp_path / "state").chmod(0o700)
+    account._tried_at = 0.0
+    assert (await account.snapshot()).pools
+    await account.aclose()
+
+
+async def test_settings_that_fail_are_read_again_when_somebody_says_so(sandbox, monkeypatch):
+    key = os.environ["ONE"]
+    monkeypatch.delenv("ONE")
+    account = profile("one", patience_seconds=10.0)
+    (finding,) = (await account.snapshot()).findings
+    assert "Then press r." in finding.way_out
+    monkeypatch.setenv("ONE", key)
+    assert not (await account.snapshot()).pools
+    assert (await account.refresh()).pools
+    await account.aclose()
 
 
 async def test_an_api_that_is_down_leaves_the_other_account_alone(sandbox, monkeypatch, tmp_path):

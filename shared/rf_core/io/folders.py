@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import stat
@@ -53,26 +54,29 @@ def private_folder(path: Path) -> Path:
 def private_file(path: Path) -> None:
     """Make sure a file exists and only its owner can read it.
 
+    One that is there is not opened: closing it again would let go of every lock that SQLite has on
+    it elsewhere in this process.
+
     Raises:
         StateError: it cannot be made, is a symlink, or somebody else's.
     """
-    flags = os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
     try:
-        descriptor = os.open(path, flags, 0o600)
-        try:
-            if os.name == "posix":
-                _close_to_others(path, descriptor)
-        finally:
-            os.close(descriptor)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        facts = path.lstat()
+        if os.name == "posix":
+            _close_to_others(path, facts)
     except OSError as error:
         message = f"The file {path} cannot be used: {error.strerror}."
         raise StateError(message, way_out="Check its owner and its folder.") from error
 
 
-def _close_to_others(path: Path, descriptor: int) -> None:
-    facts = os.fstat(descriptor)
+def _close_to_others(path: Path, facts: os.stat_result) -> None:
+    if stat.S_ISLNK(facts.st_mode):
+        message = f"The file {path} cannot be used: it is a symbolic link."
+        raise StateError(message, way_out=f"Remove it: rm {shlex.quote(str(path))}")
     if facts.st_uid != os.geteuid():
         message = f"{path} belongs to another user."
         raise StateError(message, way_out=f"Move it away: mv {shlex.quote(str(path))} …")
     if stat.S_IMODE(facts.st_mode) & 0o077:
-        os.fchmod(descriptor, 0o600)
+        path.chmod(0o600)

@@ -10,21 +10,24 @@ from typing import Final
 import msgspec
 
 from rf_core import picture, polling
+from rf_core.alert import Alert
 from rf_core.call import READS
-from rf_core.concluding import Conclusions
+from rf_core.concluding import Conclusion, Conclusions
 from rf_core.errors import StateError
 from rf_core.io import journal, processes, records
 from rf_core.io.alarms import Alarms
 from rf_core.io.gathering import Gathering
 from rf_core.io.notes import stored_troubles
+from rf_core.io.own_troubles import OwnTroubles
 from rf_core.io.poller import HOLDER, Poller
 from rf_core.io.session import Session
 from rf_core.io.shares import note_shares, stored_shares
+from rf_core.meters import Usual
 from rf_core.models import Usage
 from rf_core.parts import ACCOUNT, BALANCE, DISCOVERY, USAGE
 from rf_core.picture import Material
 from rf_core.snapshot import ApiCall, Headroom, Snapshot
-from rf_core.troubles import Trouble, trouble_of
+from rf_core.troubles import trouble_of
 
 _SHOWN_CRAWL_SECONDS: Final = 3_600.0
 _GLANCE_SECONDS: Final = 0.05
@@ -61,19 +64,20 @@ class LiveSource:
         self._conclusions = Conclusions(None if patience_seconds else _JUDGED_AT_ONCE)
         self._polling: asyncio.Task[bool] | None = None
         self._looked = False
-        self._opened_at = session.clock.wall()
+        self._own = OwnTroubles(session)
         self._fetched_at: dict[str, float] = {}
         self._gathering = Gathering(session.key)
         self._newest_call = -1
         self._calls: tuple[ApiCall, ...] = ()
-        self._last = Snapshot(taken_at=self._opened_at, key=session.masked_key)
+        self._last = Snapshot(taken_at=session.clock.wall(), key=session.masked_key)
         session.closing.push_async_callback(self._stop)
 
     async def snapshot(self) -> Snapshot:
         """Return what is known now; what is due is asked for meanwhile. Trouble is a finding."""
         try:
+            self._take_in_polling()
             current = await self._look()
-            await self._start_polling(current)
+            self._start_polling(current)
             if not self._looked and self._polling is not None:
                 current = await self._await_answers(self._polling)
         except StateError as error:
@@ -87,11 +91,17 @@ class LiveSource:
         try:
             if self._polling is not None:
                 await asyncio.wait({self._polling})
-            await self._poller.ask_now()
+            await self._ask_now()
             self._last = await self._look()
         except StateError as error:
             return self._unreadable(error)
         return self._last
+
+    async def _ask_now(self) -> None:
+        try:
+            await self._poller.ask_now()
+        except StateError as error:
+            self._own.cannot_write(error)
 
     async def _await_answers(self, polling: asyncio.Task[bool]) -> Snapshot:
         """Wait for what is due, whoever of the machine's processes asks for it."""
@@ -99,24 +109,35 @@ class LiveSource:
         give_up_at = loop.time() + self._patience_seconds
         while True:
             await asyncio.wait({polling}, timeout=max(0.0, give_up_at - loop.time()))
+            led = polling.done() and self._outcome(polling)
             current = await self._look()
-            led = polling.done() and polling.result()
             if led or loop.time() >= give_up_at or not self._is_wanting(current):
                 return current
             await asyncio.sleep(_GLANCE_SECONDS)
-            await self._start_polling(current)
+            self._take_in_polling()
+            self._start_polling(current)
             polling = self._polling or polling
 
     def _is_wanting(self, current: Snapshot) -> bool:
         return not self._poller.is_pausing() and bool(self._due(current))
 
-    async def _start_polling(self, current: Snapshot) -> None:
-        if self._polling is not None:
-            if not self._polling.done():
-                return
+    def _take_in_polling(self) -> None:
+        if self._polling is not None and self._polling.done():
             finished, self._polling = self._polling, None
-            finished.result()
-        if self._is_wanting(current):
+            self._outcome(finished)
+
+    def _outcome(self, finished: asyncio.Task[bool]) -> bool:
+        """Tell whether we led; also where what was answered could not be stored."""
+        try:
+            led = finished.result()
+        except StateError as error:
+            self._own.cannot_write(error)
+            return True
+        self._own.can_write()
+        return led
+
+    def _start_polling(self, current: Snapshot) -> None:
+        if self._polling is None and self._is_wanting(current):
             self._polling = asyncio.get_running_loop().create_task(self._poll())
 
     async def _poll(self) -> bool:
@@ -142,7 +163,11 @@ class LiveSource:
     async def _look(self) -> Snapshot:
         session = self._session
         now = session.clock.wall()
-        stored = await session.state.read(self._gathering.gather, now - _SHOWN_CRAWL_SECONDS, now)
+        stored = await self._gathered(now)
+        if self._own.is_renewed():
+            self._gathering = Gathering(session.key)
+            self._newest_call, self._calls = -1, ()
+            stored = await self._gathered(now)
         await self._read_calls()
         # At once: what our own poller notes meanwhile is newer than what was read.
         self._poller.heed(stored.parts)
@@ -172,7 +197,7 @@ class LiveSource:
                 windows=windows,
                 crawls=stored.crawls,
                 gone=processes.gone(stored.crawls, now),
-                troubles=(*stored_troubles(parts), *self._own_troubles(account)),
+                troubles=(*stored_troubles(parts), *self._own.now(account)),
                 own_calls=_held_by_polling(windows),
                 concluded=concluded,
                 runway=self._conclusions.runway,
@@ -182,10 +207,15 @@ class LiveSource:
             )
         )
         if self._alarms is not None:
-            found = {pool: one.usual for pool, one in concluded.items() if one.usual is not None}
-            await note_shares(session, usual, found)
-            await self._alarms.heed(stored.alerts, current.alerts, current.pools)
+            try:
+                await self._note(self._alarms, usual, concluded, stored.alerts, current)
+            except StateError as error:
+                self._own.cannot_write(error)
         return current
+
+    async def _gathered(self, now: float) -> records.Stored:
+        state, gathering = self._session.state, self._gathering
+        return await state.read(gathering.gather, now - _SHOWN_CRAWL_SECONDS, now)
 
     async def _read_calls(self) -> None:
         """Read those that are new, unless somebody else here did so meanwhile."""
@@ -196,16 +226,18 @@ class LiveSource:
             self._newest_call = newest
             self._calls = (*calls, *self._calls)[: journal.SHOWN_CALLS]
 
-    def _own_troubles(self, account: Mapping[str, str]) -> tuple[Trouble, ...]:
-        """What concerns this process alone."""
-        session, now = self._session, self._opened_at
-        found = [Trouble("settings", now, detail=line) for line in session.settings.warnings]
-        if session.cache.trouble:
-            found.append(Trouble("cache_unusable", now, detail=session.cache.trouble))
-        last4 = account.get("last4", "")
-        if last4 and not session.masked_key.endswith(last4):
-            found.append(Trouble("other_key", now, about=last4))
-        return tuple(found)
+    async def _note(
+        self,
+        alarms: Alarms,
+        usual: Mapping[str, Usual],
+        concluded: Mapping[str, Conclusion],
+        known: Sequence[Alert],
+        current: Snapshot,
+    ) -> None:
+        """Write down what was found, for others and for later."""
+        found = {pool: one.usual for pool, one in concluded.items() if one.usual is not None}
+        await note_shares(self._session, usual, found)
+        await alarms.heed(known, current.alerts, current.pools)
 
     def _unreadable(self, error: StateError) -> Snapshot:
         now = self._session.clock.wall()

@@ -2,7 +2,8 @@
 
 Access goes through one thread of its own, so an event loop never waits for a disk; a change of one
 small row takes less time than going there and back, and is made on the spot. Every error of SQLite
-becomes a :class:`~rf_core.errors.StateError` with a sentence.
+becomes a :class:`~rf_core.errors.StateError` with a sentence. A file that was deleted or replaced
+is noticed before the next use, and the one in its place is opened.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import shlex
 import sqlite3
 import time
 from collections.abc import Callable
@@ -19,15 +19,22 @@ from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from rf_core.errors import StateError
-from rf_core.io.folders import private_file, private_folder
-from rf_core.io.schema import FILE_NAME, MIGRATIONS
+from rf_core.io.schema import FILE_NAME
+from rf_core.io.state_errors import is_busy, locked, newer, trouble
+from rf_core.io.state_file import (
+    SCHEMA,
+    Connections,
+    Patience,
+    begin,
+    identity,
+    opened,
+    roll_back,
+)
 
 _Params = ParamSpec("_Params")
 _Result = TypeVar("_Result")
 
-SCHEMA: Final = len(MIGRATIONS)
 _BUSY_SECONDS: Final = 5.0
-_PAUSE_SECONDS: Final = 0.02
 _GLANCES: Final = 2
 """Another process is done with a row by the time one looks again."""
 _SHORTEST_NAP: Final = 0.001
@@ -36,28 +43,26 @@ _CHECKPOINT_COMMITS: Final = 1_000
 _LONGEST_LOG_PAGES: Final = 10_000
 
 _NOT_OPEN: Final = "state.db is not open."
-_ELSEWHERE: Final = "Point RF_STATE_DIR at a folder of yours on a disk with room."
-_AWAY: Final = "It is damaged; move it away: mv {path} {path}.broken"
-_WAYS_OUT: Final = (
-    ("locked", "Another process holds it for long; end that one, or try again."),
-    ("readonly", "Make it writable: chmod 600 {path}"),
-    ("malformed", _AWAY),
-    ("not a database", _AWAY),
-)
-"""What SQLite says → what to do about it."""
+_CLOSED: Final = "state.db has been closed."
 
 
 class State:
     """An open `state.db`: `run(work, …)` and `read(work, …)` call `work(connection, …)`.
 
     `run_swiftly` does so in the event loop's own thread, for work on one row.
+
+    Attributes:
+        renewals: How many times another file was found in its place; what is known of rows is
+            known of those of one file.
+        is_newer: Whether a newer version of this program has changed the file since it was opened.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
-        self._folder = folder
-        self._connection: sqlite3.Connection | None = None
-        self._swift: sqlite3.Connection | None = None
+        self.renewals = 0
+        self.is_newer = False
+        self._open: Connections | None = None
+        self._former: Connections | None = None
         self._commits = 0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state.db")
         self._closed = False
@@ -71,7 +76,7 @@ class State:
         Raises:
             StateError: the folder or the file cannot be used, or a newer version wrote it.
         """
-        await self._in_thread(self._open)
+        await self._in_thread(self._reopen)
 
     async def run(
         self,
@@ -84,6 +89,7 @@ class State:
         Raises:
             StateError: the database is locked, read-only, full or broken.
         """
+        await self._see_to_it()
         return await self._in_thread(
             lambda: self._transaction("BEGIN IMMEDIATE", work, *args, **kwargs)
         )
@@ -99,6 +105,7 @@ class State:
         Raises:
             StateError: the database is locked or broken.
         """
+        await self._see_to_it()
         return await self._in_thread(lambda: self._transaction("BEGIN", work, *args, **kwargs))
 
     async def run_swiftly(
@@ -121,20 +128,21 @@ class State:
         """
         give_up_at = 0.0
         while True:
-            connection = self._in_use(self._swift)
+            await self._see_to_it()
+            found = self._in_use()
             for _ in range(_GLANCES):
                 try:
-                    result = work(connection, *args, **kwargs)
+                    result = work(found.swift, *args, **kwargs)
                 except sqlite3.Error as error:
-                    if not _is_busy(error):
-                        raise self._trouble(error) from error
+                    if not is_busy(error) and found is self._open:
+                        raise trouble(self.path, error) from error
                 else:
                     if result is not None:
                         return result
             now = time.monotonic()
             give_up_at = give_up_at or now + _BUSY_SECONDS
             if now > give_up_at:
-                raise self._trouble(sqlite3.OperationalError("database is locked"))
+                raise trouble(self.path, locked())
             await self._pause(random.uniform(_SHORTEST_NAP, _LONGEST_NAP))  # noqa: S311 - a pause
 
     def count_commit(self) -> None:
@@ -152,7 +160,7 @@ class State:
 
     async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
         if self._closed:
-            raise StateError("state.db has been closed.")
+            raise StateError(_CLOSED)
         return await self._wait_for(work)
 
     async def _wait_for(self, work: Callable[[], _Result]) -> _Result:
@@ -161,61 +169,56 @@ class State:
     async def _pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-    def _open(self) -> None:
-        private_folder(self._folder)
-        private_file(self.path)
+    async def _see_to_it(self) -> None:
+        """Open what is there now, if it is not what was opened."""
+        if self._open is None:
+            is_there = self._former is None  # it has never been open
+        else:
+            is_there = self._open.identity == identity(self.path)
+        if not is_there:
+            await self._in_thread(self._reopen)
+
+    def _reopen(self) -> None:
+        """Open the file; if it is open, only when another one is in its place."""
+        if self._open is not None:
+            if self._open.identity == identity(self.path):
+                return
+            # Whoever moved it away finds it whole there: its log stays behind, and is cleared away.
+            self._write_back()
+            self._open, self._former = None, self._open
         try:
-            self._connection = self._connect()
-            _share(self._connection)
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._migrate(self._connection)
-            self._swift = self._connect()
-            _share(self._swift)
-            self._swift.execute("PRAGMA synchronous = NORMAL")
-            self._swift.execute("PRAGMA wal_autocheckpoint = 0")
-            self._swift.execute("PRAGMA busy_timeout = 0")
+            found = opened(self.path, self._patience, self._former)
         except sqlite3.Error as error:
-            self._close()
-            raise self._trouble(error) from error
-        except StateError:
-            self._close()
-            raise
+            raise trouble(self.path, error) from error
+        if self._former is not None and self._former.identity != found.identity:
+            self.renewals += 1
+        # Not before: the new file could bear the old one's number.
+        self._close()
+        self._open = found
 
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(
-            self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-
-    def _migrate(self, connection: sqlite3.Connection) -> None:
-        connection.execute("BEGIN IMMEDIATE")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA:
-            connection.execute("ROLLBACK")
-            message = f"{self.path} was written by a newer version of this program."
-            raise StateError(message, way_out="Update it, or point RF_STATE_DIR elsewhere.")
-        if version < SCHEMA:
-            for statement in ";".join(MIGRATIONS[version:]).split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {SCHEMA}")
-        connection.execute("COMMIT")
+    @property
+    def _patience(self) -> Patience:
+        return Patience(_BUSY_SECONDS, lambda: self._closed)
 
     def _transaction(
         self,
-        begin: str,
+        statement: str,
         work: Callable[Concatenate[sqlite3.Connection, _Params], _Result],
         *args: _Params.args,
         **kwargs: _Params.kwargs,
     ) -> _Result:
-        connection = self._in_use(self._connection)
+        connection = self._in_use().thorough
         try:
-            connection.execute(begin)
+            self.is_newer = begin(connection, statement, self._patience) > SCHEMA
             result = work(connection, *args, **kwargs)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            _roll_back(connection)
-            raise self._trouble(error) from error
+            roll_back(connection)
+            if self.is_newer:
+                raise newer(self.path) from error
+            raise trouble(self.path, error) from error
         except BaseException:
-            _roll_back(connection)
+            roll_back(connection)
             raise
         return result
 
@@ -224,55 +227,20 @@ class State:
 
         Nobody waits for that, unless the log is long because somebody always writes.
         """
-        if self._connection is not None:
+        if self._open is not None:
             with contextlib.suppress(sqlite3.Error):
-                row = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                connection = self._open.thorough
+                row = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 if row[1] > _LONGEST_LOG_PAGES:
-                    self._connection.execute("PRAGMA wal_checkpoint(RESTART)")
+                    connection.execute("PRAGMA wal_checkpoint(RESTART)")
 
-    def _in_use(self, connection: sqlite3.Connection | None) -> sqlite3.Connection:
-        if connection is None:
-            raise StateError("state.db has been closed." if self._closed else _NOT_OPEN)
-        return connection
+    def _in_use(self) -> Connections:
+        if self._open is None:
+            raise StateError(_CLOSED if self._closed else _NOT_OPEN)
+        return self._open
 
     def _close(self) -> None:
-        for connection in (self._swift, self._connection):
-            if connection is not None:
-                connection.close()
-        self._swift = self._connection = None
-
-    def _trouble(self, error: sqlite3.Error) -> StateError:
-        said = str(error)
-        way_out = next((hint for mark, hint in _WAYS_OUT if mark in said), _ELSEWHERE)
-        message = f"{self.path} cannot be used: {said}."
-        return StateError(message, way_out=way_out.format(path=shlex.quote(str(self.path))))
-
-
-def _share(connection: sqlite3.Connection) -> None:
-    """Let readers and a writer work side by side.
-
-    The first process to open the file changes its mode, and SQLite lets others fail at that very
-    moment instead of waiting as it does everywhere else.
-    """
-    for _ in range(int(_BUSY_SECONDS / _PAUSE_SECONDS)):
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if not _is_busy(error):
-                raise
-            time.sleep(_PAUSE_SECONDS)
-        else:
-            return
-    connection.execute("PRAGMA journal_mode = WAL")
-
-
-def _is_busy(error: sqlite3.Error) -> bool:
-    """Whether somebody else is at it right now, for whichever of SQLite's reasons."""
-    code: int = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF == sqlite3.SQLITE_BUSY
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    """End a transaction, unless SQLite has done so itself, as it does when the disk is full."""
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
+        for found in (self._open, self._former):
+            if found is not None:
+                found.close()
+        self._open = self._former = None

@@ -127,6 +127,7 @@ class SharedStore:
         self._seconds = window_seconds
         self._rows: dict[WindowName, _Row] = {}
         self._written: dict[WindowName, int] = {}
+        self._renewals = 0
 
     @property
     def window_seconds(self) -> float:
@@ -165,6 +166,10 @@ class SharedStore:
 
         A row that nobody else writes need not be read again.
         """
+        if self._renewals != self._state.renewals:
+            self._renewals = self._state.renewals
+            self._rows.clear()
+            self._written.clear()
         row = self._rows.pop(name, None) or self._load(connection, name)
         if row is None:
             return None
