@@ -17,12 +17,15 @@ def sheet(headings: Sequence[str], rows: Iterable[Sequence[object]], newline: st
     What begins like a formula gets an apostrophe; a number is one and stays one. What is not known
     is an empty cell; money has six digits behind its point.
     """
-    text = io.StringIO()
-    write = csv.writer(text, lineterminator=newline).writerow
-    write(headings)
-    for row in rows:
-        write([_cell(value) for value in row])
-    return text.getvalue()
+    cells = [headings, *([_cell(value) for value in row] for row in rows)]
+    return "".join(f"{_line(row)}{newline}" for row in cells)
+
+
+def _line(row: Sequence[object]) -> str:
+    """Write one, without its end: Python quotes a break only where the end of lines has it."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerow(row)
+    return text.getvalue().removesuffix("\r\n")
 
 
 def _cell(value: object) -> object:

@@ -16,6 +16,7 @@ from rf_core.errors import (
 )
 from rf_core.inventory import BatchFacts, Delivery, Inventory
 from rf_core.io import answers
+from rf_core.io import state as state_module
 from rf_core.io.client import AsyncClient
 from rf_core.io.session import Session
 from rf_core.io.top_ups import topped_up
@@ -372,7 +373,7 @@ def without_room(session, monkeypatch):
 
 
 def held_open(session, monkeypatch):
-    session.state._connection.execute("PRAGMA busy_timeout = 50")
+    monkeypatch.setattr(state_module, "_BUSY_SECONDS", 0.05)
     session.holding = sqlite3.connect(session.state.path, isolation_level=None)
     session.holding.execute("BEGIN IMMEDIATE")
     session.closing.callback(session.holding.close)

@@ -4,13 +4,14 @@ import csv
 import io
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rf_tui.sheets import sheet
 
 
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=5))
+@example(["\r", "a\rb", "\n", "\r\n"])
 def test_every_cell_is_read_back_as_it_was_or_with_an_apostrophe(cells):
     """RFC 4180: commas, quotes and line breaks in cells included."""
     _headings, row = csv.reader(io.StringIO(sheet(["h"] * len(cells), [cells]), newline=""))
