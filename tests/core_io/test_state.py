@@ -195,7 +195,7 @@ def test_many_may_open_a_new_file_at_the_same_moment(tmp_path):
             folder = tmp_path / str(number)
             started = [threads.submit(asyncio.run, open_and_close(folder)) for _ in range(4)]
             for one in started:
-                one.result(timeout=20)
+                one.result(timeout=60)
 
 
 def touch(connection, name="a"):
@@ -219,7 +219,7 @@ async def test_swift_work_leaves_the_loop_free_while_another_process_writes(stat
     assert not waiting.done()
     other.execute("ROLLBACK")
     other.close()
-    assert await asyncio.wait_for(waiting, 5)
+    assert await asyncio.wait_for(waiting, 60)
 
 
 async def test_swift_work_on_a_database_held_for_long_ends_in_a_sentence(state, monkeypatch):

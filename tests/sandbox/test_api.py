@@ -119,7 +119,7 @@ def test_a_quarter_of_a_million_keeps_nobody_waiting(api, sandbox, shape):
 def test_it_is_compressed_for_those_who_ask(sandbox):
     """C-078"""
     host, port = sandbox.api.removeprefix("http://").split("/")[0].split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as sock:
+    with socket.create_connection((host, int(port)), timeout=60) as sock:
         sock.sendall(
             f"POST /api/v1/proxies HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: gzip\r\n"
             f"Authorization: Bearer {sandbox.key}\r\nConnection: close\r\n"
@@ -226,7 +226,10 @@ def test_the_scheme_is_read_in_any_case(sandbox):
     assert len(sandbox.key) >= 28
     for scheme in ("Bearer", "bearer", "BEARER"):
         headers = {"Authorization": f"{scheme} {sandbox.key}"}
-        assert httpx.get(f"{sandbox.api}/me", headers=headers, trust_env=False).status_code == 200
+        assert (
+            httpx.get(f"{sandbox.api}/me", headers=headers, trust_env=False, timeout=60).status_code
+            == 200
+        )
 
 
 def test_a_revoked_key_is_refused_at_the_very_next_call(sandbox, api):
@@ -477,12 +480,12 @@ def test_what_fails_inside_is_500_with_an_envelope_and_the_window(api, monkeypat
 
 def test_a_caller_who_hangs_up_midway_disturbs_nobody(sandbox, api):
     host, port = sandbox.api.removeprefix("http://").split("/")[0].split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as sock:
+    with socket.create_connection((host, int(port)), timeout=60) as sock:
         sock.sendall(
             f"POST /api/v1/proxies HTTP/1.1\r\nHost: {host}\r\n"
             f"Authorization: Bearer {sandbox.key}\r\nContent-Length: 50\r\n\r\n{{".encode()
         )
-    with socket.create_connection((host, int(port)), timeout=10) as sock:
+    with socket.create_connection((host, int(port)), timeout=60) as sock:
         sock.sendall(
             f"POST /api/v1/proxies HTTP/1.1\r\nHost: {host}\r\n"
             f"Authorization: Bearer {sandbox.key}\r\nContent-Length: 0\r\n\r\n".encode()
@@ -503,7 +506,7 @@ def test_a_host_header_cannot_change_what_is_called(api):
 def test_the_journal_has_every_call_and_no_secret(sandbox, api):
     api.get("/me")
     api.post("/proxies", json={"quantity": 0})
-    httpx.get(f"{sandbox.api}/usage?limit=5", trust_env=False)
+    httpx.get(f"{sandbox.api}/usage?limit=5", trust_env=False, timeout=60)
     calls = sandbox.journal()["calls"]
     assert [(one["method"], one["path"], one["status"], one["key_last4"]) for one in calls] == [
         ("GET", "/api/v1/me", 200, sandbox.key[-4:]),

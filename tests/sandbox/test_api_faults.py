@@ -173,7 +173,9 @@ def test_the_same_seed_tells_the_same_story(sandbox, api):
 def test_rules_are_given_and_read_by_control_and_a_wrong_one_changes_nothing(sandbox, api):
     headers = {"Authorization": f"Bearer {sandbox.control_token}"}
     rule = {"where": "api", "match": {"nth": 1}, "what": {"kind": "status", "status": 503}}
-    with httpx.Client(base_url=sandbox.control, headers=headers, trust_env=False) as control:
+    with httpx.Client(
+        timeout=60, base_url=sandbox.control, headers=headers, trust_env=False
+    ) as control:
         given = control.put("/faults", json=[rule]).json()
         assert given["rules"] == [{**rule, "calls": 0, "fired": 0}]
         refused = control.put("/faults", json=[rule, {"where": "moon"}])

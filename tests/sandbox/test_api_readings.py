@@ -24,6 +24,7 @@ def trusting(sandbox):
         verify=ssl.create_default_context(cafile=sandbox.ca),
         headers={"Authorization": f"Bearer {sandbox.key}"},
         trust_env=False,
+        timeout=60,
     )
 
 
@@ -467,7 +468,7 @@ def test_plaintext_is_still_http_one_dot_one_with_keep_alive(sandbox):
     """C-152"""
     host, port = urlsplit(sandbox.api).netloc.split(":")
     asked = f"GET /api/v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sandbox.key}\r\n\r\n"
-    with socket.create_connection((host, int(port)), timeout=10) as sock:
+    with socket.create_connection((host, int(port)), timeout=60) as sock:
         for _ in range(2):
             sock.sendall(asked.encode())
             answer = b""

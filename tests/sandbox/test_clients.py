@@ -38,7 +38,7 @@ def test_httpx_with_every_format_over_http_and_https(sandbox, api, shape):
     trust = ssl.create_default_context(cafile=sandbox.ca)
     seen = set()
     for url in urls_of(document):
-        with httpx.Client(proxy=url, verify=trust, trust_env=False, timeout=10) as client:
+        with httpx.Client(proxy=url, verify=trust, trust_env=False, timeout=60) as client:
             for site in (sandbox.site_http, sandbox.site_https):
                 seen.add(client.get(f"{site}/ip").json()["ip"])
     assert len(seen) == 6, "each request and each tunnel has an exit of its own"
@@ -71,7 +71,7 @@ def test_a_wrong_password_is_seen_by_httpx_on_both_schemes(sandbox, api):
     document = api.post("/proxies", json={"quantity": 1}).json()
     [url] = urls_of(document)
     wrong = url.replace("@", "x@")
-    with httpx.Client(proxy=wrong, trust_env=False) as client:
+    with httpx.Client(timeout=60, proxy=wrong, trust_env=False) as client:
         assert client.get(f"{sandbox.site_http}/ip").status_code == 407
         with pytest.raises(httpx.ProxyError, match="407"):
             client.get(f"{sandbox.site_https}/ip")
@@ -86,7 +86,7 @@ def test_the_standard_library_goes_through_too(sandbox, api):
         urllib.request.HTTPSHandler(context=trust),
     )
     for site in (sandbox.site_http, sandbox.site_https):
-        with opener.open(f"{site}/ip", timeout=10) as answer:
+        with opener.open(f"{site}/ip", timeout=60) as answer:
             assert json.load(answer)["ip"] != "127.0.0.1"
 
 
@@ -123,6 +123,7 @@ def test_users_have_a_fixture_for_their_own_tests(resifactory_sandbox):
         f"{os.environ['RF_BASE_URL']}/me",
         headers={"Authorization": f"Bearer {os.environ['RF_API_KEY']}"},
         trust_env=False,
+        timeout=60,
     )
     assert answer.status_code == 200
     assert resifactory_sandbox.journal()["calls"][0]["status"] == 200

@@ -31,11 +31,20 @@ def test_it_prints_one_line_of_json_and_the_environment_apart():
         assert ready["api"].endswith("/api/v1")
         assert ready["env"] == {"RF_BASE_URL": ready["api"], "RF_API_KEY": ready["key"]}
         headers = {"Authorization": f"Bearer {ready['key']}"}
-        assert httpx.get(f"{ready['api']}/me", headers=headers, trust_env=False).status_code == 200
+        assert (
+            httpx.get(
+                f"{ready['api']}/me", headers=headers, trust_env=False, timeout=60
+            ).status_code
+            == 200
+        )
         headers = {"Authorization": f"Bearer {ready['control_token']}"}
-        state = httpx.get(f"{ready['control']}/state", headers=headers, trust_env=False).json()
+        state = httpx.get(
+            f"{ready['control']}/state", headers=headers, trust_env=False, timeout=60
+        ).json()
         assert len(state["balances_bytes"]) >= 2
-        assert httpx.get(f"{ready['site']['http']}/ip", trust_env=False).status_code == 200
+        assert (
+            httpx.get(f"{ready['site']['http']}/ip", trust_env=False, timeout=60).status_code == 200
+        )
         assert Path(ready["ca"]).read_text().startswith("-----BEGIN CERTIFICATE-----")
         with Wire((ready["gateway"]["host"], ready["gateway"]["port"])) as line:
             assert line.get(f"{ready['site']['http']}/ip", None).status == 407
@@ -63,7 +72,7 @@ def test_it_stops_within_a_second_even_with_connections_open(sent):
         gateway = (ready["gateway"]["host"], ready["gateway"]["port"])
         urls = (ready["api"], ready["control"], *ready["site"].values())
         addresses = [gateway, *(("127.0.0.1", httpx.URL(url).port) for url in urls)]
-        lines = [socket.create_connection(address, timeout=5) for address in addresses]
+        lines = [socket.create_connection(address, timeout=60) for address in addresses]
         lines[1].sendall(b"POST /api/v1/proxies HTTP/1.1\r\nContent-Length: 5\r\n\r\n")
         began = time.monotonic()
         process.send_signal(sent)
@@ -131,7 +140,7 @@ def test_an_allowed_target_is_reached():
         with started("--allow-target", f"LOCALHOST:{port}") as (_, ready):
             headers = {"Authorization": f"Bearer {ready['key']}"}
             order = {"quantity": 1, "format": "json"}
-            answer = httpx.post(f"{ready['api']}/proxies", json=order, headers=headers)
+            answer = httpx.post(f"{ready['api']}/proxies", json=order, headers=headers, timeout=60)
             [entry] = answer.json()["proxies"]
             with Wire((entry["host"], entry["port"])) as line:
                 user = (entry["username"], entry["password"])

@@ -10,7 +10,9 @@ from rf_sandbox.sandbox import Sandbox
 @pytest.fixture
 def control(sandbox):
     headers = {"Authorization": f"Bearer {sandbox.control_token}"}
-    with httpx.Client(base_url=sandbox.control, headers=headers, trust_env=False) as client:
+    with httpx.Client(
+        timeout=60, base_url=sandbox.control, headers=headers, trust_env=False
+    ) as client:
         yield client
 
 

@@ -59,15 +59,15 @@ def test_requests_and_httpx_are_billed_what_passed(twin, between, scheme):
     base = twin.site_http if scheme == "http" else twin.site_https
     trust = ssl.create_default_context(cafile=twin.ca)
     with (
-        httpx.Client(proxy=proxy, verify=trust, trust_env=False) as one,
+        httpx.Client(timeout=60, proxy=proxy, verify=trust, trust_env=False) as one,
         requests.Session() as two,
     ):
         two.trust_env = False
         two.proxies = {"http": proxy, "https": proxy}
         for path in ("/bytes/50000", "/chunked/3000", "/gzip", "/status/404"):
             assert one.get(base + path).status_code in {200, 404}
-            assert two.get(base + path, verify=twin.ca, timeout=10).status_code in {200, 404}
-        assert two.post(f"{base}/echo", data=b"x" * 9_000, verify=twin.ca, timeout=10).ok
+            assert two.get(base + path, verify=twin.ca, timeout=60).status_code in {200, 404}
+        assert two.post(f"{base}/echo", data=b"x" * 9_000, verify=twin.ca, timeout=60).ok
     between.settle()
     assert billed(twin) == between.total == crossed(twin)
 
@@ -87,7 +87,7 @@ def stalling(count):
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield listener.getsockname()[1]
-        thread.join(10)
+        thread.join(60)
 
 
 @pytest.mark.parametrize("tunnels", [False, True], ids=["http", "tunnel"])

@@ -244,7 +244,7 @@ def serving(tls=None):
         yield server.server_address[1]
     finally:
         server.shutdown()
-        thread.join(5)
+        thread.join(60)
         server.server_close()
 
 
@@ -393,7 +393,7 @@ def test_a_name_server_that_is_silent_is_a_time_out_and_holds_nobody(monkeypatch
     assert time.monotonic() - began < 3
     silence.set()
     for thread in asking:
-        thread.join(5)
+        thread.join(60)
 
 
 def test_the_sandboxs_own_site_is_reached_as_ever_and_from_an_exit(out):

@@ -24,7 +24,7 @@ class Trickle:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in self._threads:
-            thread.join(20)
+            thread.join(60)
 
     def _accept(self):
         while True:
@@ -53,7 +53,7 @@ class Counting(threading.Thread):
 
     def __init__(self, gateway, head, inside=b""):
         super().__init__(daemon=True)
-        self._socket = socket.create_connection(gateway, timeout=20)
+        self._socket = socket.create_connection(gateway, timeout=60)
         self._socket.sendall(head)
         self.sent, self.received = len(head), 0
         self._inside = inside
@@ -77,7 +77,9 @@ def connect_head(target, credential):
 
 def kept_of(ready):
     headers = {"Authorization": f"Bearer {ready['control_token']}"}
-    return httpx.get(f"{ready['control']}/traffic", headers=headers, trust_env=False).json()
+    return httpx.get(
+        f"{ready['control']}/traffic", headers=headers, trust_env=False, timeout=60
+    ).json()
 
 
 def wait_until_each_has(clients, count):
@@ -104,6 +106,7 @@ def test_a_hard_kill_in_mid_transfer_loses_at_most_64_kib_a_connection(tmp_path,
                 json={"quantity": 8, "format": "json"},
                 headers={"Authorization": f"Bearer {ready['key']}"},
                 trust_env=False,
+                timeout=60,
             ).json()
             clients = {}
             for number, entry in enumerate(answer["proxies"]):
@@ -117,9 +120,9 @@ def test_a_hard_kill_in_mid_transfer_loses_at_most_64_kib_a_connection(tmp_path,
                 client.start()
             wait_until_each_has(clients.values(), 5 * MOST_LOST)
             process.send_signal(signal.SIGKILL)
-            process.wait(20)
+            process.wait(60)
             for client in clients.values():
-                client.join(20)
+                client.join(60)
                 assert not client.is_alive()
         with started(*allowed) as (_process, ready):
             kept = kept_of(ready)

@@ -39,7 +39,7 @@ with AuthenticatedClient(base_url=sys.argv[1], token=sys.argv[2]) as client:
 
 def specification_of(sandbox, key=None):
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    with httpx.Client(base_url=sandbox.api, trust_env=False, headers=headers) as client:
+    with httpx.Client(timeout=60, base_url=sandbox.api, trust_env=False, headers=headers) as client:
         return client.get("/openapi.json")
 
 

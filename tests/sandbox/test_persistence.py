@@ -356,6 +356,7 @@ def test_a_sandbox_goes_on_where_it_was(tmp_path):
             f"{second.api}/me",
             headers={"Authorization": f"Bearer {made['key']}"},
             trust_env=False,
+            timeout=60,
         )
         assert refused.status_code == 401
         with Wire(second.gateway) as wire:

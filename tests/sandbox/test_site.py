@@ -15,7 +15,7 @@ from rf_sandbox.sandbox import Sandbox
 
 @pytest.fixture
 def site(sandbox):
-    with httpx.Client(base_url=sandbox.site_http, trust_env=False, timeout=10) as client:
+    with httpx.Client(base_url=sandbox.site_http, trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -97,7 +97,7 @@ def test_it_can_be_slow_and_keeps_the_order_of_requests(sandbox):
 def test_too_many_visits_of_one_address_are_429_and_say_how_long(clock):
     with (
         Sandbox(clock=Clock(source=clock)) as sandbox,
-        httpx.Client(base_url=sandbox.site_http) as site,
+        httpx.Client(timeout=60, base_url=sandbox.site_http) as site,
     ):
         statuses = [site.get("/ratelimit").status_code for _ in range(4)]
         assert statuses == [200, 200, 200, 429]

@@ -247,7 +247,7 @@ def test_each_coding_of_a_page_has_a_tag_of_its_own(site):
 
 
 def test_an_ordinary_client_reads_the_compressed_catalogue(sandbox):
-    with httpx.Client(base_url=sandbox.site_http, trust_env=False, timeout=10) as client:
+    with httpx.Client(base_url=sandbox.site_http, trust_env=False, timeout=60) as client:
         packed = client.get("/catalogue/")
         assert packed.headers["content-encoding"] in {"br", "gzip", "zstd"}
         plain = client.get("/catalogue/", headers={"Accept-Encoding": "identity"})
@@ -296,7 +296,10 @@ def test_a_head_can_be_long(line):
 
 
 def test_the_date_is_the_sandboxs_own():
-    with Sandbox(clock="virtual") as sandbox, httpx.Client(base_url=sandbox.site_http) as client:
+    with (
+        Sandbox(clock="virtual") as sandbox,
+        httpx.Client(timeout=60, base_url=sandbox.site_http) as client,
+    ):
         before = client.get("/ip").headers["date"]
         assert client.get("/ip").headers["date"] == before
         sandbox.advance(86_400)

@@ -165,7 +165,7 @@ def test_a_crawl_from_the_front_page_reaches_the_whole_catalogue_by_links():
     """Links lead everywhere; robots keep out; what was fetched is what the manifest says."""
     with (
         Sandbox(site=Site(items=60)) as sandbox,
-        httpx.Client(base_url=sandbox.site_http, trust_env=False, timeout=10) as client,
+        httpx.Client(base_url=sandbox.site_http, trust_env=False, timeout=60) as client,
     ):
         waiting, seen, hashes = ["/"], {"/"}, {}
         while waiting:

@@ -151,7 +151,7 @@ def test_a_site_in_a_sandbox_goes_by_the_sandboxs_clock():
     bounds = Bounds(requests=1, seconds=10, patience=0, ban_seconds=3_600)
     with (
         Sandbox(site=Site(bounds=bounds), clock="virtual") as sandbox,
-        httpx.Client(base_url=sandbox.site_http, trust_env=False) as client,
+        httpx.Client(timeout=60, base_url=sandbox.site_http, trust_env=False) as client,
     ):
         assert [client.get("/guarded/1").status_code for _ in range(3)] == [200, 403, 403]
         sandbox.advance(3_600)

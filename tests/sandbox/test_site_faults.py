@@ -47,7 +47,7 @@ def shaken_with(sandbox, port, name):
     """Shake hands and ask for a page; return its status."""
     context = ssl.create_default_context(cafile=sandbox.ca)
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=10) as sock,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as sock,
         context.wrap_socket(sock, server_hostname=name) as tls,
     ):
         tls.sendall(f"GET /ip HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())

@@ -18,7 +18,11 @@ def site():
 def client(sandbox):
     trust = ssl.create_default_context(cafile=sandbox.ca)
     with httpx.Client(
-        base_url=sandbox.site_http, trust_env=False, timeout=10, verify=trust, follow_redirects=True
+        base_url=sandbox.site_http,
+        trust_env=False,
+        verify=trust,
+        follow_redirects=True,
+        timeout=60,
     ) as client:
         yield client
 

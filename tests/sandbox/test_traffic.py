@@ -414,7 +414,7 @@ def test_other_calls_are_answered_while_a_hundred_thousand_rows_are_written():
         sandbox._ask(fill)
         headers = {"Authorization": f"Bearer {sandbox.control_token}"}
         with (
-            httpx.Client(headers=headers, trust_env=False, timeout=20) as control,
+            httpx.Client(headers=headers, trust_env=False, timeout=60) as control,
             control.stream("GET", f"{sandbox.control}/traffic") as answer,
         ):
             pieces = answer.iter_raw()

@@ -56,7 +56,7 @@ def test_files_arrive_whole_and_from_where_they_were_asked_for(sandbox, tmp_path
     done = crawl(tmp_path, source, ADDON | handler | feed, environment(tmp_path, sandbox))
     assert done.stats["file_status_count/downloaded"] == 24, done.log
     known = {}
-    with httpx.Client(base_url=sandbox.site_http, trust_env=False) as client:
+    with httpx.Client(timeout=60, base_url=sandbox.site_http, trust_env=False) as client:
         for _, url, content in files_of(tmp_path):
             known[url] = hashlib.sha256(content).digest()
             path = url.removeprefix(sandbox.site_https)

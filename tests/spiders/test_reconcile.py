@@ -53,7 +53,7 @@ def test_a_crawl_is_clean_and_a_stranger_with_our_credentials_is_foreign(rf, san
     between = exact_balance(sandbox)
     ((username, password),) = proxies_of(sandbox)
     host, port = sandbox.gateway
-    with httpx.Client(proxy=f"http://{username}:{password}@{host}:{port}") as stranger:
+    with httpx.Client(timeout=60, proxy=f"http://{username}:{password}@{host}:{port}") as stranger:
         stranger.get(f"{sandbox.site_http}/bytes/{60 * MB}")
     rf("balance", "--refresh")
     done, found = explained(rf)

@@ -33,7 +33,7 @@ def usernames_of(sandbox):
     return Counter(row["username"] for row in sandbox.traffic()["traffic"])
 
 
-def run(folder, *words, env, seconds=60):
+def run(folder, *words, env, seconds=240):
     return subprocess.run(
         [sys.executable, *words],
         cwd=folder,

@@ -119,7 +119,9 @@ def crawl_catalogue(sandbox, folder, count: int, *, stop_after: int, seconds: fl
     told = [json.loads(line) for line in (folder / "items.jsonl").read_text().splitlines()]
     clients = {one["client"] for one in sandbox.site_log()["requests"]}
     manifest = httpx.get(
-        f"{sandbox.site_http}/catalogue/manifest.jsonl?from=1&to={count}", trust_env=False
+        f"{sandbox.site_http}/catalogue/manifest.jsonl?from=1&to={count}",
+        trust_env=False,
+        timeout=60,
     )
     right = {one["id"]: one["sha256"] for one in map(json.loads, manifest.text.splitlines())}
     return Result(

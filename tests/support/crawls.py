@@ -133,5 +133,6 @@ def static_proxy(sandbox, **order) -> str:
         headers={"Authorization": f"Bearer {sandbox.key}"},
         json={"quantity": 1, "format": "userpass"} | order,
         trust_env=False,
+        timeout=60,
     )
     return f"http://{answer.json()['proxies'].strip()}"

@@ -33,7 +33,7 @@ class Hammers:
     def __exit__(self, *_error: object) -> None:
         for process in self.started:
             process.kill()
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
 
     def start(self, count: int, seconds: float, *options: float) -> None:
         """Start so many, and wait until all of them hammer."""
