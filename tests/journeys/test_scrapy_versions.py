@@ -41,7 +41,7 @@ def test_the_add_on_works_on(version, tmp_path):
     tools = [
         one
         for one in project["dependency-groups"]["dev"]
-        if one.startswith(("aiohttp", "hatchling", "hypothesis", "pytest", "requests"))
+        if one.startswith(("aiohttp", "hatchling", "hypothesis", "pillow", "pytest", "requests"))
     ]
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, f"scrapy=={version}.*", *tools, f"{ROOT}[scrapy,sandbox]"], check=True)

@@ -46,13 +46,21 @@ def opened(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         return sqlite3.connect(path, timeout=5.0)
     name = path.resolve().as_uri()
     try:
-        file = sqlite3.connect(f"{name}?mode=ro", uri=True, timeout=5.0)
-        file.execute("PRAGMA trusted_schema=OFF")
-        file.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()
+        return _for_reading(f"{name}?mode=ro")
     except sqlite3.OperationalError:
         # In a folder that cannot be written to, SQLite reads only what nobody will change.
-        file = sqlite3.connect(f"{name}?mode=ro&immutable=1", uri=True)
+        return _for_reading(f"{name}?mode=ro&immutable=1")
+
+
+def _for_reading(uri: str) -> sqlite3.Connection:
+    """Open what can be read; what cannot is not left open either."""
+    file = sqlite3.connect(uri, uri=True, timeout=5.0)
+    try:
         file.execute("PRAGMA trusted_schema=OFF")
+        file.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()
+    except BaseException:
+        file.close()
+        raise
     return file
 
 
