@@ -81,6 +81,11 @@ class Allowance:
         return self.budget.reserved_bytes if self.budget else 0
 
     @property
+    def live(self) -> int:
+        """How many they are."""
+        return self.budget.under_way if self.budget else 0
+
+    @property
     def goodbye_bytes(self) -> int:
         """What is kept for the ends of connections."""
         return self.budget.goodbye_bytes if self.budget else 0

@@ -63,3 +63,44 @@ def test_a_dead_crawl_s_claim_stays_until_its_bytes_are_on_any_meter():
     claims = world.connection.execute("SELECT crawl FROM claims").fetchall()
     assert claims == [("crawl 2",)]
     world.close()
+
+
+def test_a_reading_before_the_report_of_bytes_does_not_cut_what_is_under_way():
+    """It shows less than there is: those bytes are gone from the balance, and once more from us.
+
+    A cut would cost more than it saves: what the gateway has billed by then is on no count of ours.
+    """
+    world = World(Random(3))
+    world.floor, world.paid, world.used, world.lag = 0, 3 << 20, 0, 0.0
+    world.history = [(world.now, 0, world.paid)]
+    world.connection.execute("DELETE FROM balances")
+    world.read()
+    world.begin()
+    (crawl,) = world.crawls
+    world.renew(crawl, under_way=3 << 20, live=16)
+    crawl.spent = world.used = crawl.until - 300_000
+    world.history.append((world.now, world.used, world.paid))
+    world.now += 1
+    world.read()
+    before = crawl.until
+    world.renew(crawl, under_way=200_000, live=10)
+    assert before - 100_000 <= crawl.until <= before, "ten pages may come"
+    world.renew(crawl, under_way=0)
+    assert crawl.until <= crawl.spent, "nothing more is begun"
+    world.report(crawl)
+    world.close()
+
+
+def test_of_large_bodies_under_way_no_more_than_a_read_of_each_stays_claimed():
+    world = World(Random(3))
+    world.lag = 0.0
+    world.begin()
+    (crawl,) = world.crawls
+    world.renew(crawl, under_way=60 << 20, live=3)
+    world.used += world.paid - world.floor - (1 << 20)  # somebody else spends
+    world.history.append((world.now, world.used, world.paid))
+    world.now += 1
+    world.read()
+    world.renew(crawl, under_way=60 << 20, live=3)
+    assert crawl.until - crawl.spent <= 1 << 20
+    world.close()

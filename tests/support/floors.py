@@ -79,10 +79,10 @@ class World:
             ),
         )  # fmt: skip
 
-    def renew(self, crawl, need=0):
+    def renew(self, crawl, need=0, under_way=0, live=0):
         given = floors.claim(
             self.connection, KEY, POOL, crawl.name, floor_bytes=self.floor,
-            spent_bytes=crawl.spent, under_way=0, need=need, is_idle=False,
+            spent_bytes=crawl.spent, under_way=under_way, live=live, need=need, is_idle=False,
             holding_bytes=crawl.until, counts=NOBODY, now=self.now,
         )  # fmt: skip
         before = crawl.spent

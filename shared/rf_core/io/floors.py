@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+from dataclasses import replace
 from typing import Final
 
 from rf_core.errors import ResiFactoryError, StateError
@@ -19,6 +20,7 @@ from rf_core.io.session import Session
 from rf_core.purse import Draw, Drawn, block_of, draw
 
 _READ_SECONDS: Final = 20.0
+_ONE_READ: Final = 256 * 1024
 _NEAR_BYTES: Final = 16 * 1024 * 1024
 _LATE_SECONDS: Final = 3.0
 """Who lives has claimed anew by then."""
@@ -61,12 +63,15 @@ class Floor:
         if left < _NEAR_BYTES:
             await answers.balances(session, max(0.0, session.clock.wall() - began))
 
-    async def renew(self, spent_bytes: int, *, under_way: int, need: int, is_idle: bool) -> None:
+    async def renew(
+        self, spent_bytes: int, *, under_way: int, live: int, need: int, is_idle: bool
+    ) -> None:
         """Claim anew, by what everybody has spent by now.
 
         Args:
             spent_bytes: What this crawl has spent in all.
             under_way: What its requests under way are expected to take.
+            live: How many they are.
             need: What it needs to go on, these included; 0 when it does not wait.
             is_idle: It wants nothing.
 
@@ -83,6 +88,7 @@ class Floor:
             floor_bytes=self._floor,
             spent_bytes=spent_bytes,
             under_way=under_way,
+            live=live,
             need=need,
             is_idle=is_idle,
             holding_bytes=self.until_bytes,
@@ -115,6 +121,7 @@ def claim(
     floor_bytes: int,
     spent_bytes: int,
     under_way: int,
+    live: int,
     need: int,
     is_idle: bool,
     holding_bytes: int,
@@ -122,6 +129,10 @@ def claim(
     now: float,
 ) -> Drawn:
     """Renew a crawl's claim; return how much it may spend from now on.
+
+    What it had claimed for requests that are under way now stays so, up to a read of each. A
+    reading that comes between their bytes and the report of them shows less than there is, and to
+    cut them would save nothing: the gateway has billed them, and nobody would count them.
 
     Args:
         holding_bytes: Where its last claim ends. The crawl may spend up to there until it has this
@@ -151,6 +162,8 @@ def claim(
         others.append(Draw(unseen, 0, is_open=last is None and now - at <= _ALIVE_SECONDS))
     block = 0 if is_idle else block_of(max(0, left), 1)
     given = draw(left, 0, others, under_way=under_way, need=need, block=block)
+    stays = min(under_way, live * _ONE_READ, holding_bytes - spent_bytes)
+    given = replace(given, count=max(given.count, stays))
     connection.execute(
         "INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?)",
         (key, pool, crawl, max(spent_bytes + given.count, holding_bytes), now),

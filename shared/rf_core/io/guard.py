@@ -139,7 +139,11 @@ class Guard(Allowance):
 
     async def _claim_from(self, floor: Floor, wanted: int, *, is_idle: bool) -> None:
         await floor.renew(
-            self.spent_in_pool, under_way=self.under_way, need=wanted, is_idle=is_idle
+            self.spent_in_pool,
+            under_way=self.under_way,
+            live=self.live,
+            need=wanted,
+            is_idle=is_idle,
         )
         self.was_claimed(floor.until_bytes, floor.drawn)
 
