@@ -53,14 +53,17 @@ class Floor:
     async def open(self) -> None:
         """Read the balance; near the floor anew, for it may just have been topped up.
 
+        Where others are at work it is read by them, and would be read amid what they spend.
+
         Raises:
             ResiFactoryError: it cannot be read: without it there is no floor.
         """
         session = self._session
         began = session.clock.wall()
         await answers.balances(session, _ALIVE_SECONDS)
-        left = await session.state.read(above, session.key, self._pool, self._floor, now=began)
-        if left < _NEAR_BYTES:
+        if await session.state.read(
+            is_alone_and_near, session.key, self._pool, self._floor, now=began
+        ):
             await answers.balances(session, max(0.0, session.clock.wall() - began))
 
     async def renew(
@@ -190,6 +193,17 @@ def above(
         return 0
     spent_bytes = records.spent_by_pool(connection, key).get(pool, 0) + unreported
     return left_bytes(readings, spent_bytes, now) - floor_bytes
+
+
+def is_alone_and_near(
+    connection: sqlite3.Connection, key: str, pool: str, floor_bytes: int, *, now: float
+) -> bool:
+    """Whether a pool is little above a floor, and nobody claims of it."""
+    at_work = connection.execute(
+        "SELECT 1 FROM claims WHERE key = ? AND pool = ? AND at >= ?",
+        (key, pool, now - _ALIVE_SECONDS),
+    ).fetchone()
+    return at_work is None and above(connection, key, pool, floor_bytes, now=now) < _NEAR_BYTES
 
 
 def drop(connection: sqlite3.Connection, key: str, pool: str, crawl: str) -> None:
