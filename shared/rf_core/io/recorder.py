@@ -107,10 +107,11 @@ class Recorder(Closing):
                     # What was thinned before is thin; the first time, everything is looked at.
                     since = before - age - one_in if before < now else 0.0
                     self._file.execute(
-                        "DELETE FROM frames WHERE at BETWEEN ?1 AND ?2 AND at <> base "
-                        "AND at NOT IN (SELECT MAX(at) FROM frames WHERE at BETWEEN ?1 AND ?2 "
-                        "GROUP BY CAST(at / ?3 AS INT))",
-                        (since - since % one_in, now - age, one_in),
+                        "DELETE FROM frames WHERE at BETWEEN :since AND :until AND at <> base "
+                        "AND at NOT IN (SELECT MAX(at) FROM frames "
+                        "WHERE at BETWEEN :since AND :until "
+                        "GROUP BY CAST(at / :step AS INT))",
+                        {"since": since - since % one_in, "until": now - age, "step": one_in},
                     )
                 self._drop_before(now - KEPT_SECONDS)
             self._file.execute("PRAGMA incremental_vacuum").fetchall()
@@ -170,9 +171,9 @@ class Recorder(Closing):
     def _drop_before(self, moment: float) -> None:
         """Drop frames, but for the key frames that later ones need, and history that none needs."""
         self._file.execute(
-            "DELETE FROM frames WHERE at < ?1 AND at NOT IN "
-            "(SELECT base FROM frames WHERE at >= ?1)",
-            (moment,),
+            "DELETE FROM frames WHERE at < :moment AND at NOT IN "
+            "(SELECT base FROM frames WHERE at >= :moment)",
+            {"moment": moment},
         )
         self._file.execute("DELETE FROM balances WHERE at < ?", (moment - HISTORY_SECONDS,))
         recorded_calls.drop_before(self._file, moment)
