@@ -5,6 +5,7 @@ It sits after the HTTP cache, so cached pages cost nothing and the cache never s
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable
@@ -228,8 +229,13 @@ class ProxyMiddleware:
         It is parked then: what is left at the end goes back to the scheduler and its JOBDIR.
         """
         crawl = self._crawl
+        kind = usual_of(request, domain)
+        while leave is Leave.SOON and not compat.is_closing(crawl.crawler):
+            # In place: that so few run at once is meant, and nobody else would get further.
+            await asyncio.sleep(_TURN_TAKING_SECONDS)
+            leave = crawl.guard.ask(kind)
         if leave is Leave.WAIT:
-            leave = await crawl.guard.more(usual_of(request, domain))
+            leave = await crawl.guard.more(kind)
         if leave is Leave.GO:
             sent = self._with_proxy(request)
             return await sent if sent is not None else None
