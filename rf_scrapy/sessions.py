@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rf_core.errors import OrderError, ResponseError
 from rf_core.lanes import Credential
 from rf_core.sessions import Held, Sessions
+from rf_core.snapshot import SessionCounts
 from rf_scrapy.meta import SESSION, SESSION_END, settings_wish, targeting_in, wish_of
 
 if TYPE_CHECKING:
@@ -130,6 +131,11 @@ class CrawlSessions:
         """The session that a request has joined, if it is still going on."""
         key = request.meta.get(SESSION)
         return None if key is None else self.known.find(str(key), self._now())
+
+    @property
+    def counts(self) -> SessionCounts:
+        """What became of all of them."""
+        return self.known.counts(self._now())
 
     def left(self, request: Request) -> None:
         """A request is back: it may have been its session's last."""

@@ -75,6 +75,10 @@ class Telemetry:
             finish_reason=crawl.finish_reason if finished else None,
             domains=self._statements.changed(),
             causes=cause_totals(crawl.meter),
+            sessions=crawl.supply.sessions.counts,
+            retired_proxies=crawl.supply.lanes.refused,
+            backoff_count=crawl.backoff_steps,
+            backoff_seconds=round(crawl.backoff_seconds, 3),
             backoffs={
                 domain: until - moment
                 for domain, until in crawl.backoffs.items()

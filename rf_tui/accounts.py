@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from rf_core.errors import ResiFactoryError, StateError
 from rf_core.io.configuration import load_settings
 from rf_core.prices import Price
-from rf_core.redaction import printable
+from rf_core.redaction import Secret, printable
 from rf_core.settings import Settings
 from rf_core.snapshot import Finding, Snapshot
 from rf_core.snapshot_source import Hands, Source
@@ -66,6 +66,11 @@ class Account:
     def generates(self) -> Generates | None:
         """Who sends its orders, once it is open."""
         return self._session
+
+    @property
+    def key(self) -> Secret | None:
+        """Its key, once its settings have been read."""
+        return None if self._read is None else self._read.key
 
     def __repr__(self) -> str:
         return f"<Account {self._session or 'not open'}>"
@@ -169,6 +174,11 @@ class Desk:
     def orders(self) -> Generates | None:
         """Who sends its orders, if anybody does; an account has somebody once it is open."""
         return self.source.generates if isinstance(self.source, Account) else self.generates
+
+    @property
+    def key(self) -> Secret | None:
+        """The account's key, where there is one and it is known."""
+        return self.source.key if isinstance(self.source, Account) else None
 
     def keep(self, form: Form) -> None:
         """Keep what is being written, for when the generator opens again."""

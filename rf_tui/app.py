@@ -23,8 +23,9 @@ from rf_tui.handy import Places
 from rf_tui.kept import Kept
 from rf_tui.keys import CONTROL_KEYS, GENERATOR_KEYS, KEYS, Key
 from rf_tui.layout import Picture
+from rf_tui.looks import Looks
 from rf_tui.places import Page
-from rf_tui.view import Looks, picture
+from rf_tui.view import picture
 from rf_tui.widgets.canvas import Canvas
 from rf_tui.widgets.tab_line import TabLine
 
@@ -109,6 +110,7 @@ class MonitorApp(Acting):
         self.begin()
         # A footer that comes late has missed the word that keys are bound, and stays empty.
         self.refresh_bindings()
+        self.begun.set()
 
     def _bind_anew(self) -> None:
         """Give keys to what config.toml gives them to, and say what could not be."""

@@ -17,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.geometry import Size
 
+from rf_core.redaction import Secret
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.crash import sentence, write_report
 from rf_tui.keys import Key
@@ -75,10 +76,15 @@ class Guest(App[None]):
         if size != self.size:
             self.post_message(Resize(size, size))
 
+    def secrets(self) -> list[Secret]:
+        """What must not stand in a report of a crash."""
+        key = os.environ.get("RF_API_KEY", "")
+        return [Secret(key)] if key else []
+
     def _fatal_error(self) -> None:
         """Textual would print every frame's variables here, an API key among them."""
         error = self._exception or RuntimeError("unknown")
-        report = write_report(error, self._report_folder)
+        report = write_report(error, self._report_folder, self.secrets())
         self.bell()
         self._exit_renderables.append(Text(sentence(error, report)))
         self._close_messages_no_wait()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from textual.events import Event, InputEvent
 from textual.timer import Timer
 
+from rf_core.redaction import Secret
 from rf_core.snapshot import Snapshot
 from rf_tui.accounts import Desk, tab_words
 from rf_tui.beat import Beat
@@ -21,6 +23,9 @@ class Watching(Handy):
 
     Args:
         interval: Seconds between looks; None looks only when asked, for tests.
+
+    Attributes:
+        begun: Set once all of the screen is there and the first looks are on their way.
     """
 
     def __init__(
@@ -32,12 +37,18 @@ class Watching(Handy):
         clock: Callable[[], float],
     ) -> None:
         super().__init__(desks, places, clock=clock)
+        self.begun = asyncio.Event()
         self._interval = interval
         self._ticking: Timer | None = None
         self._beat = Beat()
 
     def _stop_writing(self) -> None:
         raise NotImplementedError
+
+    def secrets(self) -> list[Secret]:
+        """What must not stand in a report of a crash: the accounts' keys."""
+        keys = [desk.key for desk in self._desks]
+        return [*super().secrets(), *(key for key in keys if key is not None)]
 
     def begin(self) -> None:
         """Look at every account, and go on."""

@@ -20,8 +20,9 @@ from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.cli.opening import with_session
 from rf_tui.cli.output import print_json
 from rf_tui.cli.terminal import bell
+from rf_tui.looks import Looks
 from rf_tui.telling import document, news, tick_line
-from rf_tui.view import Looks, overview
+from rf_tui.view import overview
 
 _REFUSED: Final = frozenset({"key_refused", "account_disabled"})
 

@@ -25,8 +25,9 @@ from rf_tui.cli.output import is_for_a_person, print_json, terminal_width
 from rf_tui.cli.sizes import Size
 from rf_tui.cli.teaching import taught
 from rf_tui.cli.terminal import bell, require_dashboard, require_terminal
+from rf_tui.looks import Looks
 from rf_tui.telling import document, tick_line
-from rf_tui.view import Looks, overview
+from rf_tui.view import overview
 
 
 @taught(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rf_core.lanes import Credential
+from rf_core.snapshot import SessionCounts
 
 _MARGIN_SHARE: Final = 0.1
 _LONGEST_MARGIN: Final = 30.0
@@ -90,6 +91,11 @@ class Sessions:
     def begun(self) -> int:
         """Sessions so far, of all keys."""
         return sum(self._epochs.values())
+
+    def counts(self, now: float) -> SessionCounts:
+        """Count them for whoever watches."""
+        live = sum(now < held.ends_at for held in self._held.values())
+        return SessionCounts(live, self.begun, self.renewed, self.broken, self.resumed)
 
     @property
     def spare(self) -> int:

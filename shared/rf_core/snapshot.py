@@ -152,6 +152,25 @@ class DomainSpend:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionCounts:
+    """What became of a crawl's sessions: stretches of requests that share one exit.
+
+    Attributes:
+        live: Those that are going on.
+        begun: All so far.
+        renewed: Begun anew because a key was used again after its lease.
+        broken: Ended because their credential was refused or banned.
+        resumed: Requests of another run's sessions, which began anew.
+    """
+
+    live: int = 0
+    begun: int = 0
+    renewed: int = 0
+    broken: int = 0
+    resumed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class CrawlReport:
     """One crawl as it published itself; counters only ever grow.
 
@@ -173,6 +192,9 @@ class CrawlReport:
         domains: Spend by pool and domain.
         backoffs: Domain → seconds it is still left alone, at `updated_at`.
         causes: All its bytes by cause; empty where they were not told apart.
+        sessions: What became of its sessions.
+        retired_proxies: Credentials that were refused for good.
+        backoff_count, backoff_seconds: Pauses of a domain so far, and their length together.
     """
 
     id: str
@@ -201,6 +223,10 @@ class CrawlReport:
     causes: tuple[CauseSpend, ...] = ()
     paused: str = ""
     budget_bytes: int | None = None
+    sessions: SessionCounts = SessionCounts()
+    retired_proxies: int = 0
+    backoff_count: int = 0
+    backoff_seconds: float = 0.0
 
     @property
     def wire_bytes(self) -> int:

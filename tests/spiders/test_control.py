@@ -18,10 +18,10 @@ MB = 1 << 20
 CRAWLING = """
 import asyncio, pathlib
 class Door:
-    came = 0
+    came = set()
     async def process_request(self, request, spider=None):
-        self.came += 1
-        while self.came > 30 and not pathlib.Path("door is open").exists():
+        self.came.add(request.url)
+        while len(self.came) > 30 and not pathlib.Path("door is open").exists():
             await asyncio.sleep(0.05)
 class Crawling(scrapy.Spider):
     name = "crawling"
@@ -31,7 +31,9 @@ class Crawling(scrapy.Spider):
     def parse(self, response):
         yield {{"url": response.url}}
 """
-"""After 30 pages it waits until whoever tells it something is through with that."""
+"""After 30 pages it waits until whoever tells it something is through with that.
+
+A request that waits for room of a small budget comes more than once."""
 SLOW = ADDON | {
     "DOWNLOADER_MIDDLEWARES": {"spider_under_test.Door": 100},
     "CONCURRENT_REQUESTS": 4,

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from support.crawls import ADDON, AIOHTTP, BY_HAND, HTTPX, crawl, environment, gateway_bytes
 from support.flows import SETTINGS, assert_no_session_spans_two_exits, spider
+from support.invoking import invoke
 
 from rf_sandbox.sandbox import Sandbox
 
@@ -140,6 +141,10 @@ def test_a_session_that_is_ended_begins_anew_with_another_exit_and_an_empty_jar(
     rows = [row for row in sandbox.traffic()["traffic"] if row["billed"]]
     assert len({row["exit"] for row in rows}) == 3
     assert done.stats["rf/sessions/begun"] == 3
+    (report,) = json.loads(invoke(tmp_path, sandbox, "crawls", "--json").stdout)["crawls"]
+    for name in ("begun", "renewed", "broken", "resumed"):
+        assert report["sessions"][name] == done.stats[f"rf/sessions/{name}"]
+    assert report["retired_proxies"] == done.stats["rf/proxies/retired"]
 
 
 def test_a_ban_breaks_the_session_and_it_goes_on_with_another_exit(sandbox, tmp_path):

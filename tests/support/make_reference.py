@@ -39,7 +39,7 @@ from rf_tui.amounts import UNITS
 from rf_tui.cli.exit_codes import MEANINGS
 from rf_tui.cli.json_keys import JSON_KEYS
 from rf_tui.cli.main import COMMANDS, rf
-from rf_tui.exporting import EXPORTS
+from rf_tui.exports import EXPORTS
 from rf_tui.keys import CONTROL_KEYS, GENERATOR_KEYS, KEYS, REPLAY_KEYS, spoken
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"

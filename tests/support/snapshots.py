@@ -16,6 +16,7 @@ from rf_core.snapshot import (
     Headroom,
     PoolState,
     Runway,
+    SessionCounts,
     Snapshot,
 )
 
@@ -106,7 +107,9 @@ def busy() -> Snapshot:
                     CauseSpend("media", 3 * MB, 85 * MB, 1_000),
                     CauseSpend("tunnel", 2 * MB, 11 * MB, 5_200),
                 ),
-                unbilled_bytes=14_200, budget_bytes=2 * GB, items=1_204, pending_requests=812,
+                unbilled_bytes=14_200, sessions=SessionCounts(3, 12, 2, 1, 4), retired_proxies=2,
+                backoff_count=5, backoff_seconds=61.0, budget_bytes=2 * GB,
+                items=1_204, pending_requests=812,
                 domains=(
                     DomainSpend("walmart_premium", "books.example", 15 * MB, 395 * MB, 18_000),
                     DomainSpend("walmart_premium", "slow.example", 5 * MB, 105 * MB, 3_004),

@@ -13,8 +13,9 @@ import rf_tui
 from rf_core.prices import Price
 from rf_tui.amounts import UNITS, Amounts, format_bytes, printing, without_amounts
 from rf_tui.cells import plain, width_of
+from rf_tui.looks import Looks
 from rf_tui.places import Place, Whereabouts
-from rf_tui.view import Looks, overview
+from rf_tui.view import overview
 
 TODAY = date(2026, 11, 26)
 CHEAP = Price(Decimal(2), date(2026, 1, 1))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from support import snapshots
 
 from rf_core.snapshot import DomainState
-from rf_tui.exporting import EXPORTS, as_csv, as_json, as_words, record_of, tables_of
+from rf_tui.exporting import as_csv, as_json, as_words, record_of, tables_of
+from rf_tui.exports import EXPORTS
 from rf_tui.places import Place, Row, Whereabouts
 
 PAGES = {

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from support import snapshots
 
 from rf_tui.cells import plain, width_of
+from rf_tui.looks import Looks
 from rf_tui.places import Place, Row, Whereabouts
-from rf_tui.view import Looks, overview, picture
+from rf_tui.view import overview, picture
 
 FRAMES = Path(__file__).with_name("frames")
 SIZES = ((60, 20), (80, 22), (120, 38), (200, 58))

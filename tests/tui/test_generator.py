@@ -222,6 +222,24 @@ async def test_what_came_is_forgotten_when_the_generator_closes():
         assert screen._made.count == 0
 
 
+async def test_opened_before_the_first_look_it_fills_in_by_itself():
+    source = Still(snapshots.busy())
+    source.gate = asyncio.Event()
+    app = MonitorApp(source, interval=None, clock=lambda: NOW, generates=Api())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("g")
+        assert "nothing is listed yet" in shown(app)
+        source.gate.set()
+        await app.workers.wait_for_complete()
+        for _ in range(2_000):  # it paints by itself, now and then
+            if "nothing is listed yet" not in shown(app):
+                break
+            await pilot.pause(0.01)
+        assert "nothing is listed yet" not in shown(app)
+        await pilot.press("right")
+        assert "walmart_premium" in shown(app)
+
+
 async def test_where_nobody_sends_there_is_no_generator():
     app = MonitorApp(Still(snapshots.busy()), interval=None, clock=lambda: NOW)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -9,9 +9,10 @@ from rf_core.snapshot import Finding
 from rf_tui import masking
 from rf_tui.amounts import Amounts
 from rf_tui.cells import plain
+from rf_tui.looks import Looks
 from rf_tui.masking import Mask
 from rf_tui.places import Place, Row, Whereabouts
-from rf_tui.view import Looks, overview
+from rf_tui.view import overview
 
 SECRETS = (
     "walmart_premium", "Walmart Premium", "retail_select", "gw.example", "books.example",

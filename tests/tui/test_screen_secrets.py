@@ -9,14 +9,17 @@ import pytest
 from support import snapshots
 from support.generates import CANARY as PASSWORD
 from support.generates import Api
+from support.invoking import invoke
 from support.snapshots import NOW, Still
 
 from rf_core.io.recorder import Recorder
 from rf_core.io.recordings import Recording
 from rf_core.models import Order
+from rf_core.redaction import Secret
 from rf_core.snapshot import Finding
+from rf_core.spellings import without
 from rf_sandbox.sandbox import Sandbox
-from rf_tui.accounts import profile
+from rf_tui.accounts import Desk, profile
 from rf_tui.app import MonitorApp
 from rf_tui.handy import Places
 
@@ -110,6 +113,66 @@ async def test_a_recording_of_an_account_that_has_ordered_holds_neither(account,
     for secret in (sandbox.ready["key"], *passwords):
         assert holds(shown, secret) == []
         assert holds((tmp_path / "night.rec").read_bytes(), secret) == []
+
+
+async def test_a_crash_report_holds_the_key_in_no_spelling(account, tmp_path, capsys):
+    sandbox, opened = account
+    key = sandbox.ready["key"]
+    said = " ".join(way.decode() for way in sorted(ways(key)))
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    look = opened.snapshot
+
+    async def broken():
+        await look()
+        raise RuntimeError(f"cannot read {said}")
+
+    opened.snapshot = broken
+    app = MonitorApp([Desk("one", opened)], interval=None, places=Places(reports=reports))
+    with pytest.raises(Exception, match="cannot read"):
+        async with app.run_test(size=(80, 24)) as pilot:
+            await settled(app, pilot)
+    await opened.aclose()
+    (report,) = reports.iterdir()
+    assert "cannot read" in report.read_text()
+    printed = capsys.readouterr()
+    for data in (report.read_bytes(), printed.out.encode(), printed.err.encode()):
+        assert holds(data, key) == []
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "abc", "user:"])
+@pytest.mark.parametrize("after", ["", "z", "zz", "zzz"])
+@pytest.mark.parametrize("secret", [KEY, "päss/word:@%+ 1", "12345678"])
+def test_a_secret_is_found_however_it_is_spelled(secret, before, after):
+    text = (before + secret + after).encode()
+    spelled = [
+        text.decode(), quote(text), quote(text, safe="").lower(), text.hex(), text.hex().upper(),
+        base64.b64encode(text).decode(), base64.urlsafe_b64encode(text).decode(),
+    ]  # fmt: skip
+    for one in spelled:
+        assert holds(without(f"<{one}>", [Secret(secret)]).encode(), secret) == []
+
+
+def test_what_everybody_may_know_of_a_crash_stays_readable():
+    text = 'File "rf_tui/app.py", line 12, in _paint'
+    assert without(text, [Secret(KEY), Secret("app")]) == text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("--once",), ("--json",), ("--plain", "--ticks", "2", "--interval", "0.2"),
+     ("--plain", "--json", "--ticks", "2", "--interval", "0.2")],
+)  # fmt: skip
+def test_no_face_of_the_monitor_prints_the_key(command, tmp_path):
+    with Sandbox(seed=9) as sandbox:
+        done = invoke(tmp_path, sandbox, *command)
+        assert done.returncode == 0, done.stderr
+        assert "premium" in done.stdout
+        for data in (done.stdout, done.stderr):
+            assert holds(data.encode(), sandbox.ready["key"]) == []
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert holds(path.read_bytes(), sandbox.ready["key"]) == [], path
 
 
 def test_the_search_would_find_them():

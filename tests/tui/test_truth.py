@@ -14,8 +14,9 @@ from rf_sandbox.sandbox import Sandbox
 from rf_tui.accounts import Desk, profile
 from rf_tui.app import MonitorApp
 from rf_tui.cells import plain, width_of
+from rf_tui.looks import Looks
 from rf_tui.places import Whereabouts
-from rf_tui.view import Looks, overview, picture
+from rf_tui.view import overview, picture
 from rf_tui.widgets.canvas import Canvas
 
 
