@@ -80,7 +80,7 @@ async def _record(
     with contextlib.suppress(NotImplementedError):  # loops of Windows have no signals
         for ending in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(ending, stopped.set)
-    began = time.monotonic()
+    began: float | None = None  # the first look may wait for answers
     frames = 0
     trouble = ""
     while not stopped.is_set():
@@ -92,6 +92,7 @@ async def _record(
             trouble = str(error)
         if trouble != before:
             click.echo(f"rf: {trouble or 'It records again.'}", err=True)
+        began = time.monotonic() if began is None else began
         passed = time.monotonic() - began
         if seconds is not None and passed >= seconds:
             break
