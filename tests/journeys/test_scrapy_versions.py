@@ -13,7 +13,8 @@ OLDER = ["2.13", "2.14", "2.15", "2.16", "2.17", "2.18"]
 
 NOT_THERE = {
     "aiohttp": "2.19",  # the handler came with that version
-    "httpx": "2.15",
+    "httpx": "2.16",  # that of 2.15 takes no proxy, and without a reactor there was no other
+    "reactorless": "2.16",
     "robots_txt_that_says_slower_is_waited_for_in_place": "2.14",  # the same
     "keep_their_counts_apart": "2.14",  # AsyncCrawlerProcess
     "AsyncCrawler": "2.14",
