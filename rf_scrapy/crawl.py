@@ -154,6 +154,7 @@ class Crawl:
         if self.relay is not None:
             await self.relay.close()
         await self.guard.close(is_done=self.finish_reason == "finished")
+        await self.supply.noted()
         session, self.supply.session = self.supply.session, None
         if session is not None:
             await session.aclose()

@@ -76,13 +76,20 @@ class Supply:
             settings, self._order_for_sessions, self.clock.monotonic
         )
         self._tasks: set[asyncio.Task[None]] = set()
+        self._noting: set[asyncio.Task[None]] = set()
         self._turned = asyncio.Event()
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do something beside the crawl, and hold on to it until it is done."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def noted(self) -> None:
+        """Wait until every refusal is noted where other crawls look: `state.db` is still open."""
+        if self._noting:
+            await asyncio.wait(self._noting)
 
     def close(self) -> None:
         """Order no more. Repeatable."""
@@ -289,7 +296,9 @@ class Supply:
         """
         source = next((one for one in self.sources() if one.stock.get(handle)), None)
         if (dead := self.lanes.credential(handle)) is not None and self.session is not None:
-            self.spawn(self.session.refused(dead.proxy))
+            noting = self.spawn(self.session.refused(dead.proxy))
+            self._noting.add(noting)
+            noting.add_done_callback(self._noting.discard)
         for lane in self.lanes.refuse(handle):
             self._renew(lane)
         if not self.sessions.known.lose(handle) and source is not None and not source.stock.spare:

@@ -1,7 +1,9 @@
 """The verdict matrix: every kind of refusal, on three handlers, in one crawl each."""
 
+import contextlib
 import json
 import re
+import sqlite3
 from collections import Counter
 
 import pytest
@@ -185,3 +187,16 @@ def test_a_revoked_key_that_takes_its_credentials_along_ends_the_crawl(sandbox, 
     assert len(set(refused)) == len(refused) == done.stats["rf/proxies/retired"], done.log
     assert done.stats["finish_reason"] == "rf_key_refused", done.log
     assert done.stats["rf/requests/direct"] == 0
+
+
+def test_every_refusal_is_noted_for_other_crawls_though_the_crawl_ends_with_the_last(
+    tmp_path, sandbox
+):
+    sandbox.faults({"where": "gateway", "what": {"kind": "status", "status": 407}})
+    settings = ADDON | {"RF_LIVE_PROXIES": 8, "RF_QUANTITY": 8, "CONCURRENT_REQUESTS": 8}
+    urls = [f"{sandbox.site_https}/bytes/{n}" for n in range(8)]
+    crawl(tmp_path, spider(*urls), settings, environment(tmp_path, sandbox))
+    refused = {row["username"] for row in sandbox.traffic()["traffic"]}
+    with contextlib.closing(sqlite3.connect(tmp_path / "state" / "state.db")) as file:
+        (noted,) = file.execute("SELECT COUNT(*) FROM refusals").fetchone()
+    assert noted == len(refused) >= 8
