@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ from textual.geometry import Size
 from rf_core.redaction import Secret
 from rf_tui.cli.exit_codes import ExitCode
 from rf_tui.crash import sentence, write_report
+from rf_tui.hangup import mind_terminal
 from rf_tui.keys import Key
 
 _ENDINGS: Final = tuple(
@@ -53,7 +55,12 @@ class Guest(App[None]):
         loop = asyncio.get_running_loop()
         with contextlib.suppress(NotImplementedError):  # loops of Windows have no signals
             for ending in _ENDINGS:
-                loop.add_signal_handler(ending, self.exit, None, ExitCode.INTERRUPTED)
+                loop.add_signal_handler(ending, self._interrupt)
+        if sys.__stdin__ is not None:
+            mind_terminal(sys.__stdin__.fileno(), loop, self._interrupt)
+
+    def _interrupt(self) -> None:
+        self.exit(None, ExitCode.INTERRUPTED)
 
     def on_unmount(self) -> None:
         """Give the signals back."""

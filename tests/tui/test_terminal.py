@@ -72,6 +72,13 @@ def test_told_to_end_it_leaves_the_terminal_as_it_was(rf, ending):
         assert terminal.sent.rfind(b"\x1b[?1049l") > terminal.sent.rfind(b"\x1b[?1049h")
 
 
+def test_it_ends_with_its_terminal_though_no_signal_says_so(rf):
+    """As under `nohup`: it would read the end of its input for ever."""
+    with rf() as terminal:
+        terminal.wait_for("● live")
+        assert terminal.vanish() == ExitCode.INTERRUPTED
+
+
 def test_without_colours_none_are_sent(rf):
     with rf(env={"NO_COLOR": "1"}) as terminal:
         terminal.wait_for("● live")
