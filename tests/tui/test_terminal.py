@@ -55,8 +55,8 @@ def test_it_follows_the_size_of_the_terminal(rf):
         for width, height in ((60, 20), (200, 60), (20, 5), (120, 40)):
             terminal.resize(width, height)
             terminal.signal(signal.SIGWINCH)
-        terminal.wait_for("held by")
-        terminal.wait_for("palette")
+        terminal.wait_for("each where it comes free")  # no room for that at first
+        terminal.wait_for(r"palette *$")  # in the last line
         terminal.press("q")
         assert terminal.end() == ExitCode.DONE
 
