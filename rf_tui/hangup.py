@@ -35,7 +35,8 @@ def mind_terminal(
 def _watch(descriptor: int, loop: asyncio.AbstractEventLoop, end: Callable[[], None]) -> None:
     watched = select.poll()
     watched.register(descriptor, 0)  # that it hung up is always told
-    watched.poll()
+    if any(told & select.POLLNVAL for _, told in watched.poll()):
+        return  # a system that cannot watch terminals
     with contextlib.suppress(RuntimeError):  # it has just ended by itself
         loop.call_soon_threadsafe(end)
     threading.Event().wait(_PATIENCE_SECONDS)
